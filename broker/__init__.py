@@ -1,0 +1,1 @@
+"""Decides and remembers: rules, store, flows, ways in."""

@@ -1,0 +1,1 @@
+"""Rules about whom to tell what, when, and only once."""

@@ -1,0 +1,1 @@
+"""Rules about what we have bought: contracts, lines, events, imports."""

@@ -1,0 +1,1 @@
+"""Flows: read the books, call the rules, write; one file a story."""

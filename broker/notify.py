@@ -1,0 +1,1 @@
+"""Sends alerts out: log, signed JSON webhook, and everything Apprise reaches."""

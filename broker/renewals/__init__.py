@@ -1,0 +1,1 @@
+"""Rules about what ends soon: notice, quotes, briefs."""

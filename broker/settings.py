@@ -1,0 +1,61 @@
+"""Every setting: one class, one prefix (`TONNAGE_`), one default each.
+
+Read once by the ways in (command line, HTTP) and passed down as values.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class Settings(BaseSettings):
+    """What can be set from the environment; each name is `TONNAGE_` plus the field in capitals."""
+
+    model_config = SettingsConfigDict(env_prefix="TONNAGE_", extra="ignore")
+
+    database_url: str = Field(
+        default="sqlite:///tonnage.db",
+        description="SQLAlchemy URL of the database; PostgreSQL as postgresql+psycopg://…",
+        repr=False,
+    )
+    as_of: date | None = Field(
+        default=None,
+        description="Business day that lists and briefs treat as today; unset means the real day",
+    )
+    key_pepper: SecretStr = Field(
+        default=SecretStr(""),
+        description="Secret mixed into stored API key hashes; set it before the first key is made",
+    )
+    api_url: str = Field(
+        default="http://127.0.0.1:8440",
+        description="Where the dashboard and other clients find the API",
+    )
+    api_key: SecretStr | None = Field(
+        default=None,
+        description="API key that the dashboard signs in with; unset means it asks for one",
+    )
+    webhook_url: SecretStr | None = Field(
+        default=None,
+        description="Where alerts are posted as signed JSON; may hold a secret, never shown",
+    )
+    webhook_secret: SecretStr | None = Field(
+        default=None,
+        description="Secret of the webhook signature (HMAC-SHA-256)",
+    )
+    apprise_urls: SecretStr | None = Field(
+        default=None,
+        description="Apprise URLs separated by spaces (mail, Slack, Teams, PagerDuty, …)",
+    )
+    log_level: str = Field(default="INFO", description="Lowest level that is logged")
+
+    @property
+    def sqlite_path(self) -> Path | None:
+        """Return the file of a SQLite database, or None on another database."""
+        prefix = "sqlite:///"
+        if not self.database_url.startswith(prefix):
+            return None
+        return Path(self.database_url.removeprefix(prefix))

@@ -1,0 +1,1 @@
+"""The database: engine, tables, queries by noun, migrations."""

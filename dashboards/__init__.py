@@ -1,0 +1,1 @@
+"""Shows the books through the typed API client."""

@@ -1,0 +1,1 @@
+"""What a price means: pure, standard library only."""

@@ -1,0 +1,1 @@
+"""What each supplier sells: one supplier, one file."""

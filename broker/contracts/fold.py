@@ -1,0 +1,243 @@
+"""The fold: the events of one stream, in order, become a contract.
+
+This is the only way a contract comes to be. The tables are a copy of its result, and a belief at
+an earlier moment is the fold of the events recorded by then, so later knowledge cannot change it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from broker.contracts.contract import Amendment, ClosedObligation, Contract
+from broker.contracts.event import Event, EventKind
+from broker.contracts.invariants import check
+from broker.contracts.line import Line
+from broker.contracts.line_history import (
+    accepted_line,
+    amended_line,
+    recorded_line,
+    restated_line,
+    rolled_line,
+)
+from broker.contracts.line_terms import terms_from_json
+from broker.contracts.quote import QuoteState
+from broker.contracts.quote_terms import moved_quote, recorded_quote
+from broker.contracts.state import DELIVERED_BY_IMPORT, EDITABLE, ContractState, check_move
+from broker.errors import BrokenLedgerError, RefusedError
+from pricing.money import Currency
+
+
+def fold(events: Iterable[Event]) -> Contract:
+    """Return the contract that the events tell of; raise if an event is not allowed there."""
+    contract: Contract | None = None
+    for event in events:
+        contract = after(contract, event)
+    if contract is None:
+        raise BrokenLedgerError("the stream has no events, so it tells of no contract")
+    check(contract)
+    return contract
+
+
+def known_by(events: Iterable[Event], moment: datetime) -> list[Event]:
+    """Return the events that were recorded by `moment`: what was believed then."""
+    return [event for event in events if event.recorded_at <= moment]
+
+
+def believed_at(events: Iterable[Event], moment: datetime) -> Contract | None:
+    """Return the contract as it was believed at `moment`, or None if it was not known then."""
+    known = known_by(events, moment)
+    return fold(known) if known else None
+
+
+def after(contract: Contract | None, event: Event) -> Contract:
+    """Return the contract as it stands after one more event."""
+    if contract is None:
+        if event.kind is not EventKind.CONTRACT_RECORDED:
+            raise BrokenLedgerError(f"a contract cannot begin with {event.kind}")
+        return _recorded(event)
+    if event.kind not in _APPLY:
+        raise BrokenLedgerError(f"{event.kind} does not belong in a contract's stream")
+    return _APPLY[event.kind](contract, event)
+
+
+def _recorded(event: Event) -> Contract:
+    payload = event.payload
+    return Contract(
+        id=payload["contract_id"],
+        supplier_key=payload["supplier_key"],
+        ref=payload["ref"],
+        currency=Currency(payload["currency"]),
+        state=ContractState(payload["state"]),
+        timezone=payload["timezone"],
+        recorded_at=event.recorded_at,
+    )
+
+
+def _line_recorded(contract: Contract, event: Event) -> Contract:
+    line = recorded_line(
+        event, currency=contract.currency, delivered=contract.state in DELIVERED_BY_IMPORT
+    )
+    if line.line_no in {known.line_no for known in contract.lines}:
+        raise RefusedError(f"contract {contract.ref} already has a line {line.line_no}")
+    lines = sorted((*contract.lines, line), key=lambda each: each.line_no)
+    return replace(contract, lines=tuple(lines))
+
+
+def _line_restated(contract: Contract, event: Event) -> Contract:
+    if contract.state not in EDITABLE:
+        raise RefusedError(
+            f"contract {contract.ref} is {contract.state}: signed terms change by amendment only"
+        )
+    return _line_corrected(contract, event)
+
+
+def _line_corrected(contract: Contract, event: Event) -> Contract:
+    line = contract.line(event.payload["line_no"])
+    return _with_line(contract, restated_line(line, event, currency=contract.currency))
+
+
+def _line_rolled(contract: Contract, event: Event) -> Contract:
+    return _with_line(contract, rolled_line(contract.line(event.payload["line_no"]), event))
+
+
+def _note_changed(contract: Contract, event: Event) -> Contract:
+    line = contract.line(event.payload["line_no"])
+    return _with_line(
+        contract, replace(line, owner=event.payload["owner"], notes=event.payload["notes"])
+    )
+
+
+def _state_changed(contract: Contract, event: Event) -> Contract:
+    target = ContractState(event.payload["to"])
+    check_move(contract.state, target)
+    if target is ContractState.ACTIVE and not _anything_accepted(contract):
+        raise RefusedError("a contract becomes active with its first accepted tranche")
+    evidence = event.payload.get("evidence")
+    if target is ContractState.IN_NOTICE and not evidence:
+        raise RefusedError("notice is recorded with its evidence: how and when it was given")
+    taken_back = contract.state is ContractState.IN_NOTICE and target is ContractState.ACTIVE
+    notice = None if taken_back else contract.notice_evidence
+    return replace(
+        contract,
+        state=target,
+        notice_evidence=evidence if target is ContractState.IN_NOTICE else notice,
+    )
+
+
+def _tranche_accepted(contract: Contract, event: Event) -> Contract:
+    if contract.state not in (ContractState.SIGNED, ContractState.ACTIVE, ContractState.IN_NOTICE):
+        raise RefusedError(f"a contract that is {contract.state} takes no deliveries")
+    line = accepted_line(contract.line(event.payload["line_no"]), event.payload)
+    changed = _with_line(contract, line)
+    if contract.state is ContractState.SIGNED:
+        return replace(changed, state=ContractState.ACTIVE)
+    return changed
+
+
+def _amendment_proposed(contract: Contract, event: Event) -> Contract:
+    payload = event.payload
+    contract.line(payload["line_no"])
+    amendment = Amendment(
+        id=payload["amendment_id"],
+        line_no=payload["line_no"],
+        terms=payload["terms"],
+        changes=payload["changes"],
+        source=payload["source"],
+        proposed_at=event.recorded_at,
+        proposed_by=event.actor,
+    )
+    others = tuple(each for each in contract.amendments if each.line_no != amendment.line_no)
+    return replace(contract, amendments=(*others, amendment))
+
+
+def _amendment_approved(contract: Contract, event: Event) -> Contract:
+    amendment = _pending(contract, event)
+    line = contract.line(amendment.line_no)
+    changed = amended_line(
+        line, event, terms=terms_from_json(amendment.terms), currency=contract.currency
+    )
+    return _without(_with_line(contract, changed), amendment)
+
+
+def _amendment_rejected(contract: Contract, event: Event) -> Contract:
+    return _without(contract, _pending(contract, event))
+
+
+def _quote_recorded(contract: Contract, event: Event) -> Contract:
+    quote = recorded_quote(event)
+    if quote.renews_line_no is not None:
+        contract.line(quote.renews_line_no)
+    return replace(contract, quotes=(*contract.quotes, quote))
+
+
+def _quote_moved(contract: Contract, event: Event) -> Contract:
+    quote = contract.quote(event.payload["quote_id"])
+    moved = moved_quote(quote, event)
+    if moved.state is QuoteState.ACCEPTED and _already_accepted(contract, moved.renews_line_no):
+        raise RefusedError("another renewal offer for this line was already accepted")
+    return replace(
+        contract,
+        quotes=tuple(moved if each.id == quote.id else each for each in contract.quotes),
+    )
+
+
+def _obligation_closed(contract: Contract, event: Event) -> Contract:
+    payload = event.payload
+    if payload["obligation_id"] in {each.obligation_id for each in contract.closed_obligations}:
+        raise RefusedError("the obligation is already closed")
+    closed = ClosedObligation(
+        obligation_id=payload["obligation_id"],
+        state=payload["state"],
+        closed_at=event.recorded_at,
+        closed_by=event.actor,
+        evidence=payload["evidence"],
+    )
+    return replace(contract, closed_obligations=(*contract.closed_obligations, closed))
+
+
+_APPLY: dict[EventKind, Callable[[Contract, Event], Contract]] = {
+    EventKind.LINE_RECORDED: _line_recorded,
+    EventKind.LINE_RESTATED: _line_restated,
+    EventKind.LINE_CORRECTED: _line_corrected,
+    EventKind.LINE_ROLLED: _line_rolled,
+    EventKind.NOTE_CHANGED: _note_changed,
+    EventKind.STATE_CHANGED: _state_changed,
+    EventKind.TRANCHE_ACCEPTED: _tranche_accepted,
+    EventKind.AMENDMENT_PROPOSED: _amendment_proposed,
+    EventKind.AMENDMENT_APPROVED: _amendment_approved,
+    EventKind.AMENDMENT_REJECTED: _amendment_rejected,
+    EventKind.QUOTE_RECORDED: _quote_recorded,
+    EventKind.QUOTE_MOVED: _quote_moved,
+    EventKind.OBLIGATION_CLOSED: _obligation_closed,
+}
+
+
+def _with_line(contract: Contract, line: Line) -> Contract:
+    lines = (line if each.line_no == line.line_no else each for each in contract.lines)
+    return replace(contract, lines=tuple(lines))
+
+
+def _anything_accepted(contract: Contract) -> bool:
+    return any(t.accepted_on is not None for line in contract.lines for t in line.tranches)
+
+
+def _pending(contract: Contract, event: Event) -> Amendment:
+    wanted = event.payload["amendment_id"]
+    for amendment in contract.amendments:
+        if amendment.id == wanted:
+            return amendment
+    raise RefusedError(f"contract {contract.ref} has no pending amendment {wanted}")
+
+
+def _without(contract: Contract, amendment: Amendment) -> Contract:
+    left = tuple(each for each in contract.amendments if each.id != amendment.id)
+    return replace(contract, amendments=left)
+
+
+def _already_accepted(contract: Contract, line_no: int | None) -> bool:
+    return line_no is not None and any(
+        each.state is QuoteState.ACCEPTED and each.renews_line_no == line_no
+        for each in contract.quotes
+    )

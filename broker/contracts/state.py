@@ -1,0 +1,90 @@
+"""The states of a contract and the only moves between them.
+
+    draft ──▶ quoted ──▶ signed ──▶ active ⇄ in_notice ──▶ expired | renewed
+      │         │          │          │         │
+      ▼         ▼          ▼          └────┬────┘
+  withdrawn  lapsed    terminated ◀────────┘
+
+`signed → active` happens on the first accepted tranche; `active → in_notice` when notice is
+recorded with evidence; `in_notice → active` only when a notice is taken back.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from broker.errors import RefusedError
+
+
+class ContractState(StrEnum):
+    """Where a contract stands in its life."""
+
+    DRAFT = "draft"
+    QUOTED = "quoted"
+    SIGNED = "signed"
+    ACTIVE = "active"
+    IN_NOTICE = "in_notice"
+    EXPIRED = "expired"
+    RENEWED = "renewed"
+    WITHDRAWN = "withdrawn"
+    LAPSED = "lapsed"
+    TERMINATED = "terminated"
+
+
+NEXT: dict[ContractState, frozenset[ContractState]] = {
+    ContractState.DRAFT: frozenset(
+        {ContractState.QUOTED, ContractState.SIGNED, ContractState.WITHDRAWN}
+    ),
+    ContractState.QUOTED: frozenset(
+        {ContractState.SIGNED, ContractState.LAPSED, ContractState.WITHDRAWN}
+    ),
+    ContractState.SIGNED: frozenset({ContractState.ACTIVE, ContractState.TERMINATED}),
+    ContractState.ACTIVE: frozenset(
+        {
+            ContractState.IN_NOTICE,
+            ContractState.EXPIRED,
+            ContractState.RENEWED,
+            ContractState.TERMINATED,
+        }
+    ),
+    ContractState.IN_NOTICE: frozenset(
+        {
+            ContractState.ACTIVE,
+            ContractState.EXPIRED,
+            ContractState.RENEWED,
+            ContractState.TERMINATED,
+        }
+    ),
+    ContractState.EXPIRED: frozenset(),
+    ContractState.RENEWED: frozenset(),
+    ContractState.WITHDRAWN: frozenset(),
+    ContractState.LAPSED: frozenset(),
+    ContractState.TERMINATED: frozenset(),
+}
+
+EDITABLE = frozenset({ContractState.DRAFT, ContractState.QUOTED})
+"""Before signature terms may be restated; afterwards they only change by amendment."""
+
+IN_FORCE = frozenset({ContractState.SIGNED, ContractState.ACTIVE, ContractState.IN_NOTICE})
+"""Signed and not over: the states in which a contract binds both sides."""
+
+DELIVERED_BY_IMPORT = frozenset(
+    {
+        ContractState.ACTIVE,
+        ContractState.IN_NOTICE,
+        ContractState.EXPIRED,
+        ContractState.RENEWED,
+        ContractState.TERMINATED,
+    }
+)
+"""A line recorded in one of these without tranche rows was delivered in full on its first day."""
+
+
+def check_move(before: ContractState, after: ContractState) -> None:
+    """Raise RefusedError unless the graph has an edge from `before` to `after`."""
+    if after in NEXT[before]:
+        return
+    ways = ", ".join(sorted(NEXT[before])) or "none: it is final"
+    raise RefusedError(
+        f"a contract that is {before} cannot become {after}; possible from here: {ways}"
+    )

@@ -1,0 +1,80 @@
+"""The two column types that SQLite and PostgreSQL disagree on: exact money and UTC time.
+
+Plain `Numeric` on SQLite is a float and loses digits; plain `DateTime` on SQLite drops the offset
+without a word. Nothing else may be used for amounts and instants (a test asks).
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from sqlalchemy import BigInteger, DateTime, Numeric
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator, TypeEngine
+
+from pricing.money import MAX_DECIMALS, storable
+
+_SCALE = 10**MAX_DECIMALS
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Micros(TypeDecorator[Decimal]):
+    """An exact decimal with up to six places: NUMERIC on PostgreSQL, whole millionths on SQLite."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Return the database's own type."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(Numeric(24, MAX_DECIMALS))
+        return dialect.type_descriptor(BigInteger())
+
+    def process_bind_param(self, value: Decimal | None, dialect: Dialect) -> Any:
+        """Refuse floats and more than six decimals; never round."""
+        if value is None:
+            return None
+        if not isinstance(value, Decimal):
+            raise TypeError(f"an amount is a Decimal, not {type(value).__name__}")
+        exact = storable(value)
+        return exact if dialect.name == "postgresql" else int(exact.scaleb(MAX_DECIMALS))
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
+        """Return the Decimal that was stored."""
+        if value is None:
+            return None
+        return Decimal(value) if dialect.name == "postgresql" else Decimal(int(value)) / _SCALE
+
+
+class UtcTime(TypeDecorator[datetime]):
+    """An instant in UTC: timestamptz on PostgreSQL, whole microseconds on SQLite."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        """Return the database's own type."""
+        if dialect.name == "postgresql":
+            return dialect.type_descriptor(DateTime(timezone=True))
+        return dialect.type_descriptor(BigInteger())
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
+        """Refuse naive times."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("an instant needs its offset; naive times are refused")
+        instant = value.astimezone(UTC)
+        return instant if dialect.name == "postgresql" else (instant - _EPOCH) // _MICROSECOND
+
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
+        """Return the aware instant that was stored."""
+        if value is None:
+            return None
+        if dialect.name == "postgresql":
+            stored: datetime = value
+            return stored.astimezone(UTC)
+        return _EPOCH + int(value) * _MICROSECOND

@@ -1,0 +1,50 @@
+"""Migrations go up, match the tables, and come down, on both databases."""
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from sqlalchemy import text
+
+from broker.store import schema
+from broker.store.engine import Database
+from broker.store.tables import Table
+from broker.store.triggers import APPEND_ONLY, expected, missing
+
+
+def test_the_newest_schema_is_what_the_tables_say(database: Database) -> None:
+    with database.read_engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+
+        assert compare_metadata(context, Table.metadata) == []
+
+
+def test_a_schema_goes_down_to_nothing_and_up_again(database: Database) -> None:
+    schema.downgrade(database, "base")
+    assert "tonnage db upgrade" in schema.faults(database)[0]
+
+    schema.upgrade(database)
+    assert schema.faults(database) == []
+
+
+def test_upgrading_twice_changes_nothing(database: Database) -> None:
+    schema.upgrade(database)
+
+    assert schema.faults(database) == []
+
+
+def test_a_lost_trigger_is_noticed(database: Database) -> None:
+    trigger = expected()[0]
+    suffix = f" ON {trigger.table}" if database.dialect == "postgresql" else ""
+    with database.migrating() as connection:
+        connection.execute(text(f"DROP TRIGGER {trigger.name}{suffix}"))
+
+    assert any(trigger.name in fault for fault in schema.faults(database))
+    with database.read_engine.connect() as connection:
+        assert missing(connection) == [trigger.name]
+
+
+@pytest.mark.parametrize("table", APPEND_ONLY)
+def test_append_only_tables_have_their_triggers(table: str) -> None:
+    guarded = {trigger.when for trigger in expected() if trigger.table == table}
+
+    assert guarded == {"BEFORE UPDATE", "BEFORE DELETE"}

@@ -72,7 +72,8 @@ class Gpu:
         """Say whether an observed memory is not this GPU's: often a slice sold under its name."""
         if observed_gb is None or self.memory_gb is None:
             return False
-        return not _near(observed_gb, self.memory_gb)
+        distance = abs(observed_gb - self.memory_gb)
+        return distance * 100 > MEMORY_TOLERANCE_PERCENT * self.memory_gb
 
 
 def canonical_gpu(
@@ -88,12 +89,12 @@ def canonical_gpu(
     """
     catalogue = _catalogue()
     read = _read(spelling)
-    if read.is_slice:
-        _refuse_slice(spelling)
     exact = _folded(spelling)
     for key in ((_folded(provider or ""), exact), (ANY_PROVIDER, exact)):
         if aliases := catalogue.aliases.get(key):
             return _as_listed(aliases, read, memory_gb)
+    if read.is_slice:
+        _refuse_slice(spelling)
     stated = memory_gb or read.memory_gb
     for name, memory in ((read.name, stated), (read.name_without_number, memory_gb or read.number)):
         if aliases := catalogue.aliases.get((ANY_PROVIDER, name)):
@@ -243,7 +244,7 @@ def _as_listed(aliases: tuple[_Alias, ...], read: _Spelling, memory_gb: int | No
     parts = {alias.part for alias in aliases}
     if len(parts) == 1 and (part := parts.pop()) is not None:
         return _sibling(part, memory_gb)
-    return _of_models(aliases, read, memory_gb or read.memory_gb or read.number)
+    return _of_models(aliases, read, memory_gb or read.memory_gb)
 
 
 def _as_described(aliases: tuple[_Alias, ...], read: _Spelling, memory_gb: int | None) -> Gpu:
@@ -281,7 +282,7 @@ def _of_models(aliases: Iterable[_Alias], read: _Spelling, memory_gb: int | None
             spelling=read.spelling,
             suggestion=models[0],
         )
-    near = [part for part in fitting if memory_gb and _near(memory_gb, part.memory_gb)]
+    near = [part for part in fitting if memory_gb and not part.memory_differs(memory_gb)]
     return _narrowed(near or fitting, read, memory_gb=None if near else memory_gb)
 
 
@@ -310,12 +311,6 @@ def _fits(part: Gpu, form: str | None) -> bool:
     if form is None or part.form_factor is None:
         return True
     return part.form_factor.startswith(form)
-
-
-def _near(stated_gb: int, nominal_gb: int | None) -> bool:
-    if nominal_gb is None:
-        return False
-    return abs(stated_gb - nominal_gb) * 100 <= MEMORY_TOLERANCE_PERCENT * nominal_gb
 
 
 def _unknown(spelling: str, read: _Spelling) -> UnknownGpuError:

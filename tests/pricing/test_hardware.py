@@ -219,6 +219,7 @@ def test_a_number_inside_a_name_is_not_its_memory() -> None:
         ("A100 PCIE", "vast", None, ("A100", None, None)),
         ("H100", None, 94, ("H100", "H100-NVL", 94)),
         ("H100", None, 80, ("H100", None, 80)),
+        ("H100", None, 79, ("H100", None, 80)),
         ("RTX 6000", None, 24, ("RTX6000", "RTX6000-TURING", 24)),
         ("RTX 6000", None, 48, ("RTX6000ADA", "RTX6000ADA", 48)),
         ("RTX 6000", None, 96, ("RTXPRO6000", None, 96)),

@@ -143,7 +143,7 @@ def benchmark(
 ) -> Benchmark | NoBenchmark:
     """Return the benchmark of a key on a day, or say how little was found.
 
-    `leave_out` is the supplier under negotiation, who must not set the price he is measured by.
+    `leave_out` is the supplier under negotiation, who must not set the price it is measured by.
     Each supplier counts once: its latest observation, the lowest if several share that day. When
     too few are left the key is widened, one part after another; that adds suppliers, and those
     already found keep the closer value. The order of the observations does not matter. Raises

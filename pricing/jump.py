@@ -1,8 +1,9 @@
 """Jumps of public list prices: a repricing is told from a flip, a new product and a gap.
 
-One series is what one provider lists for one GPU in one kind: for each day the set of prices on
-the list. The set matters, because several products (form factors, memory sizes, regions, machine
-shapes) share a series and feeds rename them from one day to the next, while the price stays.
+One series is what one provider lists for one GPU family in one kind (on-demand, spot, ...): for
+each day the set of prices on the list. Family (H100), not form factor or memory: feeds rename a
+product from "h100-sxm" to "h100" and back while its price stays, and a key with the form factor
+would start its history anew each time. So several products share a series, and the set matters.
 
 **Which price belongs to which product.** A product whose price is on today's list still has that
 price, whether it was listed yesterday or is back after days away. What remains are prices that
@@ -147,12 +148,10 @@ def _take_in(
     """Add one day's list to the products and return what rose."""
     _forget(products, on=on, thresholds=thresholds)
     unclaimed = set(prices)
-    kept: list[_Product] = []
-    for product in sorted(products, key=lambda p: (p.last_on, p.price), reverse=True):
-        if product.price in unclaimed:
-            unclaimed.discard(product.price)
-            kept.append(product)
-    gone = [p for p in products if p.last_on == previous and not any(p is k for k in kept)]
+    # No two products stand at one price: whoever stood there first has claimed it.
+    kept = [product for product in products if product.price in unclaimed]
+    unclaimed -= {product.price for product in kept}
+    gone = [p for p in products if p.last_on == previous and p.price not in prices]
     rises: list[PriceJump] = []
     for product, price in _paired(gone, unclaimed):
         unclaimed.discard(price)

@@ -168,8 +168,7 @@ def _message(subject: str, rule: RuleName, step: Step) -> str:
     due_on = step.due_on.isoformat()
     if step.days_before == PASSED:
         return f"{subject}: {what} on {due_on}, which has passed; record what was done about it."
-    days = "today" if step.days_left == 0 else f"in {step.days_left} days"
-    return f"{subject}: {what} {days}, on {due_on}; {otherwise}."
+    return f"{subject}: {what} on {due_on} (T-{step.days_before}); {otherwise}."
 
 
 def _level(days_left: int, thresholds: DeadlineThresholds) -> Level:

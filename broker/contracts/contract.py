@@ -92,8 +92,3 @@ class Contract:
         for quote in self.quotes:
             if quote.renews_line_no == line_no and quote.is_open_on(on):
                 yield quote
-
-
-def folded_ref(ref: str) -> str:
-    """Return a contract reference as compared: case and punctuation do not tell two apart."""
-    return "".join(character for character in ref.casefold() if character.isalnum())

@@ -76,9 +76,7 @@ def _recorded(event: Event) -> Contract:
 
 
 def _line_recorded(contract: Contract, event: Event) -> Contract:
-    line = recorded_line(
-        event, currency=contract.currency, delivered=contract.state in DELIVERED_BY_IMPORT
-    )
+    line = recorded_line(event, delivered=contract.state in DELIVERED_BY_IMPORT)
     if line.line_no in {known.line_no for known in contract.lines}:
         raise RefusedError(f"contract {contract.ref} already has a line {line.line_no}")
     lines = sorted((*contract.lines, line), key=lambda each: each.line_no)
@@ -95,7 +93,7 @@ def _line_restated(contract: Contract, event: Event) -> Contract:
 
 def _line_corrected(contract: Contract, event: Event) -> Contract:
     line = contract.line(event.payload["line_no"])
-    return _with_line(contract, restated_line(line, event, currency=contract.currency))
+    return _with_line(contract, restated_line(line, event))
 
 
 def _line_rolled(contract: Contract, event: Event) -> Contract:
@@ -155,9 +153,7 @@ def _amendment_proposed(contract: Contract, event: Event) -> Contract:
 def _amendment_approved(contract: Contract, event: Event) -> Contract:
     amendment = _pending(contract, event)
     line = contract.line(amendment.line_no)
-    changed = amended_line(
-        line, event, terms=terms_from_json(amendment.terms), currency=contract.currency
-    )
+    changed = amended_line(line, event, terms=terms_from_json(amendment.terms))
     return _without(_with_line(contract, changed), amendment)
 
 

@@ -92,6 +92,14 @@ class Evidence:
         found = self._find(name, needed_for)
         return None if found is None else found.number
 
+    def optional_number(self, name: AssumptionName) -> Decimal | None:
+        """Return a stated figure that a brief can do without; nothing is noted when it is absent."""
+        found = self._assumptions.find(name, self._subject, on=self.on)
+        if found is None:
+            return None
+        self._used[name] = found
+        return found.number
+
     def days(self, name: AssumptionName, *, needed_for: str) -> int | None:
         """Return a stated number of days; None, and noted, when nobody stated it."""
         found = self.number(name, needed_for=needed_for)
@@ -113,7 +121,7 @@ class Evidence:
                 what=f"exchange rate {pair}",
                 why=f"no rate of the last {RATE_MAX_AGE_DAYS} days on {self.on}; without it "
                 f"{needed_for} stays unknown",
-                how="tonnage fx add BASE QUOTE RATE --on DATE --source TEXT",
+                how="tonnage fx import FILE",
             )
             return None
         self._conversions[found.statement()] = None

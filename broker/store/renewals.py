@@ -54,6 +54,11 @@ class Books:
         ]
         return sorted(found, key=lambda quote: (quote.received_on, quote.id), reverse=True)
 
+    def supplier_name(self, key: str) -> str:
+        """Return the name of a supplier, or the key where it is not on record."""
+        known = self.suppliers.get(key)
+        return key if known is None else known.legal_name
+
     def lines_to_renew(self) -> Iterator[tuple[Contract, Line]]:
         """Yield every line in force that has an end."""
         for contract in self.contracts:

@@ -11,9 +11,15 @@ from broker.contracts.supplier import Supplier, TierFact
 from broker.errors import BadInputError, NotFoundError
 from broker.renewals.notice import working_day_on_or_before
 from broker.store import ledger
-from broker.store.contracts import supplier_by_key
+from broker.store.contracts import all_suppliers, supplier_by_key
 from broker.store.engine import Database
 from broker.store.tables import SupplierRow
+
+
+def list_suppliers(database: Database) -> list[Supplier]:
+    """Return every supplier by key."""
+    with database.reading() as session:
+        return all_suppliers(session)
 
 
 def describe_supplier(

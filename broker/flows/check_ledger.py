@@ -8,23 +8,28 @@ from dataclasses import dataclass
 from broker.contracts.event import ChainFault
 from broker.store import ledger
 from broker.store.engine import Database
+from broker.store.triggers import missing
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerCheck:
-    """What a check found. `root` is one hash over all heads, to be kept outside the database."""
+    """What a check found. `root` is one hash over all heads, to be kept outside the database.
+
+    `unguarded` names triggers that are gone: nothing may be wrong yet, but nothing prevents it.
+    """
 
     events: int
     root: str
     broken: ChainFault | None
     drift: tuple[str, ...]
+    unguarded: tuple[str, ...]
 
     @property
     def ok(self) -> bool:
         """Say whether nothing is wrong."""
-        return self.broken is None and not self.drift
+        return self.broken is None and not self.drift and not self.unguarded
 
 
 def check_ledger(database: Database) -> LedgerCheck:
@@ -36,6 +41,7 @@ def check_ledger(database: Database) -> LedgerCheck:
             root=ledger.root(session),
             broken=broken,
             drift=() if broken is not None else tuple(ledger.drift(session)),
+            unguarded=tuple(missing(session.connection())),
         )
     log.info("ledger checked", extra={"ok": check.ok, "events": check.events, "root": check.root})
     return check

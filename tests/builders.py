@@ -5,10 +5,11 @@ from decimal import Decimal
 from typing import Any
 
 from broker.contracts.event import Event, EventDraft, EventKind, seal
-from broker.contracts.line_terms import LineTerms, RenewalType, terms_to_json
+from broker.contracts.line_terms import TERM_FIELDS, LineTerms, RenewalType, terms_to_json
 from broker.contracts.quote import Quote, QuoteKind, QuoteState
 from broker.contracts.quote_terms import quote_to_json
 from broker.identity import new_id
+from pricing.commitment import PriceBasis
 from pricing.money import USD, Currency
 
 MAY_15 = date(2026, 5, 15)
@@ -23,15 +24,17 @@ def some_terms(**changes: Any) -> LineTerms:
         "form_factor": "SXM",
         "gpu_count": 1024,
         "unit_price": Decimal("2.63"),
-        "price_basis": "per_gpu_hour",
+        "currency": USD,
+        "price_basis": PriceBasis.PER_GPU_HOUR,
         "price_per_gpu_hour": changes.get("unit_price", Decimal("2.63")),
-        "start_on": date(2025, 10, 1),
-        "last_day": date(2026, 9, 30),
+        "start_date": date(2025, 10, 1),
+        "end_date": date(2026, 9, 30),
         "renewal_type": RenewalType.NONE,
         "notice_period": "P90D",
         "region": "us-central",
         "term_months": 12,
     }
+    defaults = dict.fromkeys(TERM_FIELDS) | {"tranches": ()} | defaults
     return LineTerms(**{**defaults, **changes})
 
 

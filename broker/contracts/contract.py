@@ -40,13 +40,18 @@ class ClosedObligation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
-    """One agreement with one supplier, its lines and the offers to renew them."""
+    """One agreement with one supplier, its lines and the offers to renew them.
+
+    `stated_state` is what a person or a sheet last said; `state` may have moved on since, by a
+    delivery or by the calendar.
+    """
 
     id: str
     supplier_key: str
     ref: str
     currency: Currency
     state: ContractState
+    stated_state: ContractState
     timezone: str
     recorded_at: datetime
     lines: tuple[Line, ...] = ()
@@ -92,8 +97,3 @@ class Contract:
         for quote in self.quotes:
             if quote.renews_line_no == line_no and quote.is_open_on(on):
                 yield quote
-
-
-def folded_ref(ref: str) -> str:
-    """Return a contract reference as compared: case and punctuation do not tell two apart."""
-    return "".join(character for character in ref.casefold() if character.isalnum())

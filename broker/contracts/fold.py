@@ -70,15 +70,14 @@ def _recorded(event: Event) -> Contract:
         ref=payload["ref"],
         currency=Currency(payload["currency"]),
         state=ContractState(payload["state"]),
+        stated_state=ContractState(payload["state"]),
         timezone=payload["timezone"],
         recorded_at=event.recorded_at,
     )
 
 
 def _line_recorded(contract: Contract, event: Event) -> Contract:
-    line = recorded_line(
-        event, currency=contract.currency, delivered=contract.state in DELIVERED_BY_IMPORT
-    )
+    line = recorded_line(event, delivered=contract.state in DELIVERED_BY_IMPORT)
     if line.line_no in {known.line_no for known in contract.lines}:
         raise RefusedError(f"contract {contract.ref} already has a line {line.line_no}")
     lines = sorted((*contract.lines, line), key=lambda each: each.line_no)
@@ -95,7 +94,7 @@ def _line_restated(contract: Contract, event: Event) -> Contract:
 
 def _line_corrected(contract: Contract, event: Event) -> Contract:
     line = contract.line(event.payload["line_no"])
-    return _with_line(contract, restated_line(line, event, currency=contract.currency))
+    return _with_line(contract, restated_line(line, event))
 
 
 def _line_rolled(contract: Contract, event: Event) -> Contract:
@@ -112,7 +111,8 @@ def _note_changed(contract: Contract, event: Event) -> Contract:
 def _state_changed(contract: Contract, event: Event) -> Contract:
     target = ContractState(event.payload["to"])
     check_move(contract.state, target)
-    if target is ContractState.ACTIVE and not _anything_accepted(contract):
+    delivering = contract.state is ContractState.SIGNED and target is ContractState.ACTIVE
+    if delivering and not _anything_accepted(contract):
         raise RefusedError("a contract becomes active with its first accepted tranche")
     evidence = event.payload.get("evidence")
     if target is ContractState.IN_NOTICE and not evidence:
@@ -122,6 +122,7 @@ def _state_changed(contract: Contract, event: Event) -> Contract:
     return replace(
         contract,
         state=target,
+        stated_state=target if event.payload.get("stated") else contract.stated_state,
         notice_evidence=evidence if target is ContractState.IN_NOTICE else notice,
     )
 
@@ -155,9 +156,7 @@ def _amendment_proposed(contract: Contract, event: Event) -> Contract:
 def _amendment_approved(contract: Contract, event: Event) -> Contract:
     amendment = _pending(contract, event)
     line = contract.line(amendment.line_no)
-    changed = amended_line(
-        line, event, terms=terms_from_json(amendment.terms), currency=contract.currency
-    )
+    changed = amended_line(line, event, terms=terms_from_json(amendment.terms))
     return _without(_with_line(contract, changed), amendment)
 
 

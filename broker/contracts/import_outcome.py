@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from broker.contracts.row_values import LineStatus, RowValues
+from broker.contracts.row_values import RowValues
 from broker.contracts.sheets.issue import Issue
 from broker.contracts.sheets.reading import Detected
+from broker.contracts.state import ContractState
 
 LISTED_FOR_PEOPLE = 200
 """Rows or issues a terminal lists at most, with the true count beside them; JSON holds all."""
@@ -50,7 +51,7 @@ class PlannedLine:
     values: RowValues | None
     readable: Mapping[str, object]
     changes: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
-    contract_status: LineStatus | None = None
+    contract_status: ContractState | None = None
     suggested_supplier_key: str | None = None
     conflicts_with_line: int | None = None
 

@@ -14,7 +14,6 @@ from broker.contracts.import_outcome import ImportPlan, Outcome, PlannedLine
 from broker.contracts.row_values import (
     COMMERCIAL_FIELDS,
     KEY_FIELDS,
-    LineStatus,
     NaturalKey,
     RowValues,
     differing_fields,
@@ -22,6 +21,7 @@ from broker.contracts.row_values import (
 )
 from broker.contracts.sheets.issue import Code, Issue
 from broker.contracts.sheets.sheet import ContractSheet, SheetLine
+from broker.contracts.state import ContractState
 from pricing.money import Currency
 
 _DERIVED = frozenset({"price_per_gpu_hour", "start_date", "status"})
@@ -39,7 +39,7 @@ class KnownLine:
     """
 
     values: RowValues
-    status: LineStatus
+    status: ContractState
 
 
 def plan_import(sheet: ContractSheet, known: Mapping[NaturalKey, KnownLine]) -> ImportPlan:

@@ -16,7 +16,12 @@ from broker.errors import RefusedError
 
 def check(contract: Contract) -> None:
     """Raise RefusedError naming everything that does not hold."""
-    broken = [f"line {line.line_no}: {what}" for line in contract.lines for what in faults(line)]
+    broken = [
+        f"line {line.line_no}: it is in {line.terms.currency}, the contract in {contract.currency}"
+        for line in contract.lines
+        if line.terms.currency != contract.currency
+    ]
+    broken += [f"line {line.line_no}: {what}" for line in contract.lines for what in faults(line)]
     if broken:
         raise RefusedError(
             f"contract {contract.ref} of {contract.supplier_key} would not add up: "

@@ -70,7 +70,7 @@ class PricePeriod:
 class RenewalTerm:
     """The right to renew, and how long before the end one must speak."""
 
-    renewal_type: RenewalType
+    renewal_type: RenewalType | None
     renewal_term_months: int | None = None
     notice_period: str | None = None
     uplift_cap_pct: Decimal | None = None

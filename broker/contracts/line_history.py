@@ -16,10 +16,9 @@ from broker.contracts.event import Event
 from broker.contracts.line import Line, PriceKind, PricePeriod, RenewalTerm, Tranche
 from broker.contracts.line_terms import LineTerms, terms_from_json
 from broker.errors import RefusedError
-from pricing.money import Currency
 
 
-def recorded_line(event: Event, *, currency: Currency, delivered: bool) -> Line:
+def recorded_line(event: Event, *, delivered: bool) -> Line:
     """Return the line of a `line_recorded` event.
 
     `delivered`: a line without tranche rows was accepted in full on its first day.
@@ -29,8 +28,7 @@ def recorded_line(event: Event, *, currency: Currency, delivered: bool) -> Line:
     return _line(
         terms,
         event,
-        currency=currency,
-        accepted={1: terms.start_on} if delivered and not terms.tranches else {},
+        accepted={1: terms.start_date} if delivered and not terms.tranches else {},
         fixed={
             "id": payload["line_id"],
             "line_no": payload["line_no"],
@@ -43,14 +41,13 @@ def recorded_line(event: Event, *, currency: Currency, delivered: bool) -> Line:
     )
 
 
-def restated_line(line: Line, event: Event, *, currency: Currency) -> Line:
+def restated_line(line: Line, event: Event) -> Line:
     """Return the line with all its terms replaced: before signature, or to correct a typing error."""
     terms = terms_from_json(event.payload["terms"])
     accepted = {t.tranche_no: t.accepted_on for t in line.tranches if t.accepted_on is not None}
     return _line(
         terms,
         event,
-        currency=currency,
         accepted=accepted,
         fixed={
             "id": line.id,
@@ -64,13 +61,12 @@ def restated_line(line: Line, event: Event, *, currency: Currency) -> Line:
     )
 
 
-def amended_line(line: Line, event: Event, *, terms: LineTerms, currency: Currency) -> Line:
+def amended_line(line: Line, event: Event, *, terms: LineTerms) -> Line:
     """Return the line with new terms from the event's `valid_from` on, the past kept as it was."""
     since = event.valid_from
     fresh = _line(
         terms,
         event,
-        currency=currency,
         accepted={t.tranche_no: t.accepted_on for t in line.tranches if t.accepted_on is not None},
         fixed={
             "id": line.id,
@@ -138,7 +134,6 @@ def _line(
     terms: LineTerms,
     event: Event,
     *,
-    currency: Currency,
     accepted: dict[int, date],
     fixed: dict[str, Any],
 ) -> Line:
@@ -152,7 +147,7 @@ def _line(
         recorded_at=event.recorded_at,
         source_event=event.hash,
     )
-    prices = tuple(_prices(terms, event, currency))
+    prices = tuple(_prices(terms, event))
     return Line(
         **{
             **fixed,
@@ -166,7 +161,7 @@ def _line(
         region=terms.region,
         site=terms.site,
         interconnect=terms.interconnect,
-        start_on=terms.start_on,
+        start_on=terms.start_date,
         end_on=terms.end_on,
         term_months=terms.term_months,
         prepay_pct=terms.prepay_pct,
@@ -204,7 +199,7 @@ def _tranches(terms: LineTerms, accepted: dict[int, date]) -> Iterator[Tranche]:
         yield Tranche(
             tranche_no=1,
             gpu_count=terms.gpu_count,
-            delivery_on=terms.start_on,
+            delivery_on=terms.start_date,
             site=terms.site,
             accepted_on=accepted.get(1),
         )
@@ -212,20 +207,22 @@ def _tranches(terms: LineTerms, accepted: dict[int, date]) -> Iterator[Tranche]:
         yield Tranche(
             tranche_no=tranche.tranche_no,
             gpu_count=tranche.gpu_count,
-            delivery_on=tranche.delivery_on,
-            accept_by=tranche.accept_by,
-            drop_dead_on=tranche.drop_dead_on,
+            delivery_on=tranche.delivery_date,
+            accept_by=tranche.accept_by_date,
+            drop_dead_on=tranche.drop_dead_date,
             late_credit_pct_per_week=tranche.late_credit_pct_per_week,
             site=tranche.site,
             accepted_on=accepted.get(tranche.tranche_no),
         )
 
 
-def _prices(terms: LineTerms, event: Event, currency: Currency) -> Iterator[PricePeriod]:
+def _prices(terms: LineTerms, event: Event) -> Iterator[PricePeriod]:
     rows: list[tuple[int | None, date, Decimal, Decimal]] = [
-        (tranche.tranche_no, tranche.delivery_on, tranche.unit_price, tranche.price_per_gpu_hour)
-        for tranche in terms.tranches
-    ] or [(None, terms.start_on, terms.unit_price, terms.price_per_gpu_hour)]
+        (part.tranche_no, part.delivery_date, part.unit_price, part.price_per_gpu_hour)
+        for part in terms.tranches
+    ]
+    if terms.unit_price is not None and not terms.tranches:
+        rows = [(None, terms.start_date, terms.unit_price, terms.price_per_gpu_hour)]
     for tranche_no, valid_from, unit_price, price_per_gpu_hour in rows:
         yield PricePeriod(
             kind=PriceKind.BASE,
@@ -235,7 +232,7 @@ def _prices(terms: LineTerms, event: Event, currency: Currency) -> Iterator[Pric
             unit_price=unit_price,
             price_basis=terms.price_basis,
             price_per_gpu_hour=price_per_gpu_hour,
-            currency=currency,
+            currency=terms.currency,
             recorded_at=event.recorded_at,
             source_event=event.hash,
         )

@@ -1,23 +1,24 @@
-"""The terms of a line as an event carries them: JSON, decimals as strings, ends inclusive.
+"""The terms of a line: what was agreed, as a sheet states it and as an event carries it.
 
-`LineTerms` is the hand-over between whoever learns of terms (an import, an approved amendment)
-and the fold that turns events into a contract.
+Days are contract days and `end_date` is the last day of service, None for a line without an end.
+Percentages are 0 to 100. An absent value is None: nothing is known of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
 from datetime import date, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from pricing.money import plain
+from pricing.commitment import PriceBasis
+from pricing.money import Currency, plain
 
 
 class RenewalType(StrEnum):
-    """What happens at the end of a term if nobody acts."""
+    """What happens after the last day if nobody does anything."""
 
     NONE = "none"
     AUTO = "auto"
@@ -27,150 +28,126 @@ class RenewalType(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrancheTerms:
-    """A tranche as signed."""
+    """One delivery of a line. `unit_price` is as quoted, in the price basis of the line."""
 
     tranche_no: int
     gpu_count: int
-    delivery_on: date
+    delivery_date: date
+    accept_by_date: date | None
+    drop_dead_date: date | None
+    late_credit_pct_per_week: Decimal | None
     unit_price: Decimal
     price_per_gpu_hour: Decimal
-    accept_by: date | None = None
-    drop_dead_on: date | None = None
-    late_credit_pct_per_week: Decimal | None = None
-    site: str | None = None
+    site: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineTerms:
-    """A line as signed. Without tranches it is delivered in full on its first day.
+    """What was agreed for a line. A difference between two of these is an amendment.
 
-    `last_day` is the last day of service; None for a line without an end.
+    `unit_price` is the number as quoted, in `price_basis`; None if tranches quote different ones.
+    `price_per_gpu_hour` is derived from it and rounded once, half-even, to six decimals. With
+    tranches it is the blend at full ramp, weighted by GPUs.
     """
 
     gpu_model: str
+    form_factor: str | None
     gpu_count: int
-    unit_price: Decimal
-    price_basis: str
+    gpus_per_node: int | None
+    region: str | None
+    site: str | None
+    interconnect: str | None
+    unit_price: Decimal | None
     price_per_gpu_hour: Decimal
-    start_on: date
-    last_day: date | None
-    renewal_type: RenewalType
-    form_factor: str | None = None
-    gpus_per_node: int | None = None
-    region: str | None = None
-    site: str | None = None
-    interconnect: str | None = None
-    term_months: int | None = None
-    renewal_term_months: int | None = None
-    notice_period: str | None = None
-    uplift_cap_pct: Decimal | None = None
-    prepay_pct: Decimal | None = None
-    take_or_pay_pct: Decimal | None = None
-    sla_pct: Decimal | None = None
-    payment_terms_days: int | None = None
+    currency: Currency
+    price_basis: PriceBasis
+    start_date: date
+    end_date: date | None
+    term_months: int | None
+    renewal_type: RenewalType | None
+    renewal_term_months: int | None
+    notice_period: str | None
+    uplift_cap_pct: Decimal | None
+    prepay_pct: Decimal | None
+    take_or_pay_pct: Decimal | None
+    sla_pct: Decimal | None
+    payment_terms_days: int | None
     tranches: tuple[TrancheTerms, ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.gpu_count <= 0:
+            raise ValueError("a line has at least one GPU")
+        if self.end_date is not None and self.end_date < self.start_date:
+            raise ValueError("the last day of service is not before the first")
+        if self.tranches and sum(part.gpu_count for part in self.tranches) != self.gpu_count:
+            raise ValueError("the tranches of a line add up to its GPUs")
+        if not self.tranches and self.unit_price is None:
+            raise ValueError("a line in one delivery has one unit price")
 
     @property
     def end_on(self) -> date | None:
         """Return the first day without service."""
-        return None if self.last_day is None else self.last_day + timedelta(days=1)
+        return None if self.end_date is None else self.end_date + timedelta(days=1)
 
 
 def terms_to_json(terms: LineTerms) -> dict[str, Any]:
-    """Return the terms as an event payload carries them."""
-    return {
-        "gpu_model": terms.gpu_model,
-        "form_factor": terms.form_factor,
-        "gpu_count": terms.gpu_count,
-        "gpus_per_node": terms.gpus_per_node,
-        "region": terms.region,
-        "site": terms.site,
-        "interconnect": terms.interconnect,
-        "unit_price": plain(terms.unit_price),
-        "price_basis": terms.price_basis,
-        "price_per_gpu_hour": plain(terms.price_per_gpu_hour),
-        "start_date": terms.start_on.isoformat(),
-        "end_date": _day(terms.last_day),
-        "term_months": terms.term_months,
-        "renewal_type": terms.renewal_type.value,
-        "renewal_term_months": terms.renewal_term_months,
-        "notice_period": terms.notice_period,
-        "uplift_cap_pct": _digits(terms.uplift_cap_pct),
-        "prepay_pct": _digits(terms.prepay_pct),
-        "take_or_pay_pct": _digits(terms.take_or_pay_pct),
-        "sla_pct": _digits(terms.sla_pct),
-        "payment_terms_days": terms.payment_terms_days,
-        "tranches": [_tranche_to_json(tranche) for tranche in terms.tranches],
-    }
+    """Return the terms as an event payload carries them: amounts and days are strings."""
+    return {name: json_value(name, getattr(terms, name)) for name in TERM_FIELDS}
 
 
 def terms_from_json(payload: Mapping[str, Any]) -> LineTerms:
-    """Return the terms that an event payload carries; the inverse of `terms_to_json`."""
-    return LineTerms(
-        gpu_model=payload["gpu_model"],
-        form_factor=payload["form_factor"],
-        gpu_count=payload["gpu_count"],
-        gpus_per_node=payload["gpus_per_node"],
-        region=payload["region"],
-        site=payload["site"],
-        interconnect=payload["interconnect"],
-        unit_price=Decimal(payload["unit_price"]),
-        price_basis=payload["price_basis"],
-        price_per_gpu_hour=Decimal(payload["price_per_gpu_hour"]),
-        start_on=date.fromisoformat(payload["start_date"]),
-        last_day=_read_day(payload["end_date"]),
-        term_months=payload["term_months"],
-        renewal_type=RenewalType(payload["renewal_type"]),
-        renewal_term_months=payload["renewal_term_months"],
-        notice_period=payload["notice_period"],
-        uplift_cap_pct=_read_digits(payload["uplift_cap_pct"]),
-        prepay_pct=_read_digits(payload["prepay_pct"]),
-        take_or_pay_pct=_read_digits(payload["take_or_pay_pct"]),
-        sla_pct=_read_digits(payload["sla_pct"]),
-        payment_terms_days=payload["payment_terms_days"],
-        tranches=tuple(_tranche_from_json(tranche) for tranche in payload["tranches"]),
+    """Return the terms that `terms_to_json` wrote; other names in the payload are passed over."""
+    by_name = {name: _from_json(name, payload[name]) for name in TERM_FIELDS if name != "tranches"}
+    tranches = tuple(
+        TrancheTerms(**{name: _from_json(name, part[name]) for name in _TRANCHE_FIELDS})
+        for part in payload["tranches"]
     )
+    return LineTerms(**by_name, tranches=tranches)
 
 
-def _tranche_to_json(tranche: TrancheTerms) -> dict[str, Any]:
-    return {
-        "tranche_no": tranche.tranche_no,
-        "gpu_count": tranche.gpu_count,
-        "delivery_date": tranche.delivery_on.isoformat(),
-        "unit_price": plain(tranche.unit_price),
-        "price_per_gpu_hour": plain(tranche.price_per_gpu_hour),
-        "accept_by_date": _day(tranche.accept_by),
-        "drop_dead_date": _day(tranche.drop_dead_on),
-        "late_credit_pct_per_week": _digits(tranche.late_credit_pct_per_week),
-        "site": tranche.site,
-    }
+def json_value(name: str, value: object) -> object:
+    """Return one field value as JSON. `unit_price` keeps its digits as quoted."""
+    if isinstance(value, Decimal):
+        return format(value, "f") if name == "unit_price" else plain(value)
+    if isinstance(value, date):
+        return value.isoformat()
+    if isinstance(value, StrEnum):
+        return value.value
+    if isinstance(value, tuple):
+        return [_tranche_json(part) for part in value]
+    return value
 
 
-def _tranche_from_json(payload: Mapping[str, Any]) -> TrancheTerms:
-    return TrancheTerms(
-        tranche_no=payload["tranche_no"],
-        gpu_count=payload["gpu_count"],
-        delivery_on=date.fromisoformat(payload["delivery_date"]),
-        unit_price=Decimal(payload["unit_price"]),
-        price_per_gpu_hour=Decimal(payload["price_per_gpu_hour"]),
-        accept_by=_read_day(payload["accept_by_date"]),
-        drop_dead_on=_read_day(payload["drop_dead_date"]),
-        late_credit_pct_per_week=_read_digits(payload["late_credit_pct_per_week"]),
-        site=payload["site"],
-    )
+def _tranche_json(part: TrancheTerms) -> dict[str, object]:
+    return {name: json_value(name, getattr(part, name)) for name in _TRANCHE_FIELDS}
 
 
-def _day(day: date | None) -> str | None:
-    return None if day is None else day.isoformat()
+def _from_json(name: str, value: Any) -> Any:
+    read = _FROM_JSON.get(name)
+    return value if value is None or read is None else read(value)
 
 
-def _read_day(text: str | None) -> date | None:
-    return None if text is None else date.fromisoformat(text)
+TERM_FIELDS = tuple(field.name for field in fields(LineTerms))
+_TRANCHE_FIELDS = tuple(field.name for field in fields(TrancheTerms))
 
-
-def _digits(number: Decimal | None) -> str | None:
-    return None if number is None else plain(number)
-
-
-def _read_digits(text: str | None) -> Decimal | None:
-    return None if text is None else Decimal(text)
+_FROM_JSON: Mapping[str, Callable[[str], object]] = {
+    "currency": Currency,
+    "price_basis": PriceBasis,
+    "renewal_type": RenewalType,
+    **dict.fromkeys(
+        ("start_date", "end_date", "delivery_date", "accept_by_date", "drop_dead_date"),
+        date.fromisoformat,
+    ),
+    **dict.fromkeys(
+        (
+            "unit_price",
+            "price_per_gpu_hour",
+            "uplift_cap_pct",
+            "prepay_pct",
+            "take_or_pay_pct",
+            "sla_pct",
+            "late_credit_pct_per_week",
+        ),
+        Decimal,
+    ),
+}

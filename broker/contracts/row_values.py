@@ -10,14 +10,12 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
-from datetime import date
-from decimal import Decimal
-from enum import StrEnum
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from pricing.money import Currency, plain
+from broker.contracts.line_terms import TERM_FIELDS, LineTerms, json_value, terms_from_json
+from broker.contracts.state import ContractState
 
 ROW_FIELDS = (
     "supplier_key",
@@ -59,101 +57,12 @@ COMMERCIAL_FIELDS = tuple(name for name in ROW_FIELDS if name not in KEY_FIELDS 
 _DASHES = re.compile("[\u2010-\u2015\u2212]")
 
 
-class PriceBasis(StrEnum):
-    """What one unit price pays for."""
-
-    PER_GPU_HOUR = "per_gpu_hour"
-    PER_NODE_HOUR = "per_node_hour"
-    PER_GPU_MONTH = "per_gpu_month"
-
-
-class RenewalType(StrEnum):
-    """What happens after the last day if nobody does anything."""
-
-    NONE = "none"
-    AUTO = "auto"
-    OPTION = "option"
-    EVERGREEN = "evergreen"
-
-
-class LineStatus(StrEnum):
-    """Where the contract of a line stands, in the words of a sheet."""
-
-    DRAFT = "draft"
-    QUOTED = "quoted"
-    SIGNED = "signed"
-    ACTIVE = "active"
-    IN_NOTICE = "in_notice"
-    EXPIRED = "expired"
-    TERMINATED = "terminated"
-    RENEWED = "renewed"
-    WITHDRAWN = "withdrawn"
-    LAPSED = "lapsed"
-
-
 class NaturalKey(NamedTuple):
     """Which line it is, whoever writes it down. Build it with `natural_key`."""
 
     supplier_key: str
     folded_ref: str
     line_no: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TrancheValues:
-    """One delivery of a line. `unit_price` is as quoted, in the price basis of the line."""
-
-    tranche_no: int
-    gpu_count: int
-    delivery_date: date
-    accept_by_date: date | None
-    drop_dead_date: date | None
-    late_credit_pct_per_week: Decimal | None
-    unit_price: Decimal
-    price_per_gpu_hour: Decimal
-    site: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LineTerms:
-    """What was agreed for a line. A difference between two of these is an amendment.
-
-    `unit_price` is the number as quoted, in `price_basis`; None if tranches quote different ones.
-    `price_per_gpu_hour` is derived from it and rounded once, half-even, to six decimals. With
-    tranches it is the blend at full ramp, weighted by GPUs.
-    """
-
-    gpu_model: str
-    form_factor: str | None
-    gpu_count: int
-    gpus_per_node: int | None
-    region: str | None
-    site: str | None
-    interconnect: str | None
-    unit_price: Decimal | None
-    price_per_gpu_hour: Decimal
-    currency: Currency
-    price_basis: PriceBasis
-    start_date: date
-    end_date: date | None
-    term_months: int | None
-    renewal_type: RenewalType | None
-    renewal_term_months: int | None
-    notice_period: str | None
-    uplift_cap_pct: Decimal | None
-    prepay_pct: Decimal | None
-    take_or_pay_pct: Decimal | None
-    sla_pct: Decimal | None
-    payment_terms_days: int | None
-    tranches: tuple[TrancheValues, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.gpu_count <= 0:
-            raise ValueError("a line has at least one GPU")
-        if self.end_date is not None and self.end_date < self.start_date:
-            raise ValueError("the last day of service is not before the first")
-        if self.tranches and sum(part.gpu_count for part in self.tranches) != self.gpu_count:
-            raise ValueError("the tranches of a line add up to its GPUs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -164,7 +73,7 @@ class RowValues:
     contract_ref: str
     line_no: int
     terms: LineTerms
-    status: LineStatus
+    status: ContractState
     owner: str | None = None
     notes: str | None = None
 
@@ -176,7 +85,7 @@ class RowValues:
     def as_fields(self) -> dict[str, object]:
         """Return every field by name, flat, in reading order, with its Python value."""
         return {
-            name: getattr(self.terms if name in _TERM_FIELDS else self, name) for name in ROW_FIELDS
+            name: getattr(self.terms if name in TERM_FIELDS else self, name) for name in ROW_FIELDS
         }
 
     def to_json_values(self) -> dict[str, object]:
@@ -200,9 +109,9 @@ def folded_ref(contract_ref: str) -> str:
 
 def row_values(by_name: Mapping[str, Any]) -> RowValues:
     """Build a row from flat Python values by field name; a missing optional name is None."""
-    terms: dict[str, Any] = {name: by_name.get(name) for name in _TERM_FIELDS}
+    terms: dict[str, Any] = {name: by_name.get(name) for name in TERM_FIELDS}
     own: dict[str, Any] = {
-        name: by_name.get(name) for name in ROW_FIELDS if name not in _TERM_FIELDS
+        name: by_name.get(name) for name in ROW_FIELDS if name not in TERM_FIELDS
     }
     terms["tranches"] = tuple(terms["tranches"] or ())
     return RowValues(terms=LineTerms(**terms), **own)
@@ -210,12 +119,9 @@ def row_values(by_name: Mapping[str, Any]) -> RowValues:
 
 def from_json_values(values: Mapping[str, Any]) -> RowValues:
     """Return the row that `to_json_values` wrote; raises KeyError or ValueError on any other."""
-    by_name = {name: _from_json(name, values[name]) for name in ROW_FIELDS if name != "tranches"}
-    by_name["tranches"] = tuple(
-        TrancheValues(**{name: _from_json(name, part[name]) for name in _TRANCHE_FIELDS})
-        for part in values["tranches"]
-    )
-    return row_values(by_name)
+    own = {name: values[name] for name in ROW_FIELDS if name not in TERM_FIELDS}
+    own["status"] = ContractState(own["status"])
+    return RowValues(terms=terms_from_json(values), **own)
 
 
 def differing_fields(old: RowValues, new: RowValues) -> tuple[str, ...]:
@@ -224,52 +130,3 @@ def differing_fields(old: RowValues, new: RowValues) -> tuple[str, ...]:
     return tuple(
         name for name in ROW_FIELDS if name not in KEY_FIELDS and before[name] != after[name]
     )
-
-
-def json_value(name: str, value: object) -> object:
-    """Return one field value as JSON. `unit_price` keeps its digits as quoted."""
-    if isinstance(value, Decimal):
-        return format(value, "f") if name == "unit_price" else plain(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, StrEnum):
-        return value.value
-    if isinstance(value, tuple):
-        return [_tranche_json(part) for part in value]
-    return value
-
-
-def _tranche_json(part: TrancheValues) -> dict[str, object]:
-    return {name: json_value(name, getattr(part, name)) for name in _TRANCHE_FIELDS}
-
-
-def _from_json(name: str, value: Any) -> Any:
-    read = _FROM_JSON.get(name)
-    return value if value is None or read is None else read(value)
-
-
-_TERM_FIELDS = tuple(field.name for field in fields(LineTerms))
-_TRANCHE_FIELDS = tuple(field.name for field in fields(TrancheValues))
-
-_FROM_JSON: Mapping[str, Callable[[str], object]] = {
-    "currency": Currency,
-    "price_basis": PriceBasis,
-    "renewal_type": RenewalType,
-    "status": LineStatus,
-    **dict.fromkeys(
-        ("start_date", "end_date", "delivery_date", "accept_by_date", "drop_dead_date"),
-        date.fromisoformat,
-    ),
-    **dict.fromkeys(
-        (
-            "unit_price",
-            "price_per_gpu_hour",
-            "uplift_cap_pct",
-            "prepay_pct",
-            "take_or_pay_pct",
-            "sla_pct",
-            "late_credit_pct_per_week",
-        ),
-        Decimal,
-    ),
-}

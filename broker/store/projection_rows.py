@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 
-from broker.contracts.contract import Contract, folded_ref
+from broker.contracts.contract import Contract
 from broker.contracts.line import Line
 from broker.contracts.quote import Quote
+from broker.contracts.row_values import folded_ref
 from broker.contracts.supplier import Supplier
 from broker.renewals.obligations import RULE_VERSION, obligations_of
 from broker.store.tables import (
@@ -201,7 +202,7 @@ def _line_children(line: Line) -> Iterable[Table]:
         yield RenewalTermRow(
             line_id=line.id,
             position=position,
-            renewal_type=term.renewal_type.value,
+            renewal_type=None if term.renewal_type is None else term.renewal_type.value,
             renewal_term_months=term.renewal_term_months,
             notice_period=term.notice_period,
             uplift_cap_pct=term.uplift_cap_pct,

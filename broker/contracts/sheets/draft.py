@@ -6,20 +6,13 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from broker.contracts.row_values import (
-    ROW_FIELDS,
-    LineStatus,
-    NaturalKey,
-    PriceBasis,
-    RenewalType,
-    RowValues,
-    json_value,
-    natural_key,
-    row_values,
-)
+from broker.contracts.line_terms import RenewalType, json_value
+from broker.contracts.row_values import ROW_FIELDS, NaturalKey, RowValues, natural_key, row_values
 from broker.contracts.sheets import values as cell
 from broker.contracts.sheets.columns import ColumnMap
 from broker.contracts.sheets.issue import CellRefusedError, Code, Issue, Severity
+from broker.contracts.state import ContractState
+from pricing.commitment import PriceBasis
 
 Grammar = Mapping[str, Callable[[str], Any]]
 """How to read the cells of each field. `Any`, because every field has its own type."""
@@ -119,7 +112,7 @@ def grammar_of(gpu_name: Callable[[str], str], supplier_key: Callable[[str], str
         "currency": cell.currency_code,
         "price_basis": cell.choice(PriceBasis),
         "renewal_type": cell.choice(RenewalType),
-        "status": cell.choice(LineStatus),
+        "status": cell.choice(ContractState),
         "notice_period": cell.duration,
         "uplift_cap_pct": cell.cap_percent,
         **dict.fromkeys(("prepay_pct", "take_or_pay_pct", "sla_pct"), cell.share_percent),

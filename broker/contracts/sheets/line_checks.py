@@ -8,10 +8,11 @@ from __future__ import annotations
 import calendar
 from datetime import date, timedelta
 
-from broker.contracts.row_values import PriceBasis, RenewalType
+from broker.contracts.line_terms import RenewalType
 from broker.contracts.sheets import prices
 from broker.contracts.sheets.draft import RowDraft
 from broker.contracts.sheets.issue import Code
+from pricing.commitment import PriceBasis
 
 
 def settle_line(draft: RowDraft) -> None:

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from decimal import Decimal
 from fractions import Fraction
 
-from broker.contracts.row_values import PriceBasis
 from broker.contracts.sheets.currencies import ROUGH_UNITS_PER_USD
+from pricing.commitment import PriceBasis
 from pricing.money import MAX_DECIMALS, Currency
 
 HOURS_PER_MONTH = 730

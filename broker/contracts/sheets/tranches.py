@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any
 
-from broker.contracts.row_values import NaturalKey, PriceBasis, TrancheValues
+from broker.contracts.line_terms import TrancheTerms
+from broker.contracts.row_values import NaturalKey
 from broker.contracts.sheets import prices
 from broker.contracts.sheets.draft import RowDraft
 from broker.contracts.sheets.issue import Code
 from broker.contracts.sheets.line_checks import check_plausible, settle_line
+from pricing.commitment import PriceBasis
 
 PREFIX = "tranches."
 _PRICE = PREFIX + "price_per_gpu_hour"
@@ -160,7 +162,7 @@ def _add_tranches(
     }
 
 
-def _tranche(row: RowDraft) -> TrancheValues:
+def _tranche(row: RowDraft) -> TrancheTerms:
     own: dict[str, Any] = {
         name.removeprefix(PREFIX): value
         for name, value in row.values.items()
@@ -169,7 +171,7 @@ def _tranche(row: RowDraft) -> TrancheValues:
     optional = ("accept_by_date", "drop_dead_date", "late_credit_pct_per_week", "site")
     for name in optional:
         own.setdefault(name, None)
-    return TrancheValues(**own)
+    return TrancheTerms(**own)
 
 
 def _shared(values: Sequence[Any]) -> Any:

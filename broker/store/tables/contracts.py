@@ -137,7 +137,7 @@ class RenewalTermRow(Table, table=True):
 
     line_id: str = Field(primary_key=True, foreign_key="contract_line.id")
     position: int = Field(primary_key=True)
-    renewal_type: str
+    renewal_type: str | None = None
     renewal_term_months: int | None = None
     notice_period: str | None = None
     uplift_cap_pct: Decimal | None = Field(default=None, sa_type=Micros)

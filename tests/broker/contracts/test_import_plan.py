@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from broker.contracts.import_outcome import ImportPlan
 from broker.contracts.import_plan import KnownLine, plan_import
-from broker.contracts.row_values import LineStatus, NaturalKey, RowValues, folded_ref
+from broker.contracts.row_values import NaturalKey, RowValues, folded_ref
 from broker.contracts.sheets.sheet import ContractSheet
+from broker.contracts.state import ContractState
 from tests.broker.contracts.sheets.row_strategies import (
     plain_rows,
     template_of,
@@ -42,7 +43,7 @@ def imported(*sheets: ContractSheet) -> Books:
     return books
 
 
-def moved_on(books: Books, status: LineStatus) -> Books:
+def moved_on(books: Books, status: ContractState) -> Books:
     return {key: KnownLine(values=held.values, status=status) for key, held in books.items()}
 
 
@@ -153,7 +154,7 @@ def test_another_price_is_an_amendment_with_both_prices() -> None:
         "price_per_gpu_hour": {"from": "2.63", "to": "2.7"},
     }
     assert outcomes(plan) == ["amend"]
-    assert plan.lines[0].contract_status is LineStatus.ACTIVE
+    assert plan.lines[0].contract_status is ContractState.ACTIVE
 
 
 def test_a_new_note_is_no_amendment() -> None:
@@ -174,7 +175,7 @@ def test_a_price_written_with_other_zeros_is_the_same_price() -> None:
 
 def test_a_file_is_not_out_of_date_because_the_contract_became_active() -> None:
     signed = read(a_row(status="signed"))
-    books = moved_on(imported(signed), LineStatus.ACTIVE)
+    books = moved_on(imported(signed), ContractState.ACTIVE)
 
     assert outcomes(plan_import(signed, books)) == ["unchanged"]
     assert outcomes(plan_import(read(a_row(status="active")), books)) == ["unchanged"]

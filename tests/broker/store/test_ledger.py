@@ -191,7 +191,7 @@ def test_a_clock_that_steps_back_does_not_run_the_chain_back(database: Database)
 
 def test_a_suppliers_country_moves_its_notice_deadlines(database: Database) -> None:
     # 90 days before 1 October 2026 is Friday 3 July: a holiday in the United States.
-    terms = some_terms(last_day=date(2026, 10, 1))
+    terms = some_terms(end_date=date(2026, 10, 1))
     with database.writing() as session:
         stream = supplier_stream("harbor-compute")
         ledger.append(session, stream, [supplier_recorded(country=None)], recorded_at=NOON)

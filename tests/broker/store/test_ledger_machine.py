@@ -55,6 +55,7 @@ from tests.builders import (
     contract_recorded,
     line_recorded,
     quote_recorded,
+    some_terms,
     state_changed,
     supplier_recorded,
 )
@@ -78,21 +79,21 @@ def terms(draw: st.DrawFn) -> LineTerms:
         TrancheTerms(
             tranche_no=number,
             gpu_count=count,
-            delivery_on=start + timedelta(days=min(number - 1, (last_day - start).days)),
+            delivery_date=start + timedelta(days=min(number - 1, (last_day - start).days)),
             unit_price=price,
             price_per_gpu_hour=price,
-            accept_by=draw(st.none() | days),
+            accept_by_date=draw(st.none() | days),
+            drop_dead_date=None,
+            late_credit_pct_per_week=None,
+            site=None,
         )
         for number, count in enumerate(counts, start=1)
     ]
-    return LineTerms(
-        gpu_model="B200",
+    return some_terms(
         gpu_count=sum(counts),
         unit_price=price,
-        price_basis="per_gpu_hour",
-        price_per_gpu_hour=price,
-        start_on=start,
-        last_day=last_day,
+        start_date=start,
+        end_date=last_day,
         renewal_type=draw(st.sampled_from(RenewalType)),
         renewal_term_months=12,
         notice_period=draw(notices),

@@ -476,7 +476,7 @@ def upgrade() -> None:
         "renewal_term",
         sa.Column("line_id", sa.String(), nullable=False),
         sa.Column("position", sa.Integer(), nullable=False),
-        sa.Column("renewal_type", sa.String(), nullable=False),
+        sa.Column("renewal_type", sa.String(), nullable=True),
         sa.Column("renewal_term_months", sa.Integer(), nullable=True),
         sa.Column("notice_period", sa.String(), nullable=True),
         sa.Column("uplift_cap_pct", Micros(), nullable=True),

@@ -7,15 +7,11 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from broker.contracts.row_values import (
-    LineStatus,
-    LineTerms,
-    PriceBasis,
-    RenewalType,
-    RowValues,
-    TrancheValues,
-)
+from broker.contracts.line_terms import LineTerms, RenewalType, TrancheTerms
+from broker.contracts.row_values import RowValues
 from broker.contracts.sheets.columns import TEMPLATE_COLUMNS
+from broker.contracts.state import ContractState
+from pricing.commitment import PriceBasis
 from pricing.money import Currency
 from tests.broker.contracts.sheets.sheet_builders import A_TRANCHE, as_csv
 
@@ -104,7 +100,7 @@ def tranche_rows(draw: st.DrawFn) -> RowValues:
         price = draw(hourly)
         limit = st.none() | st.dates(min_value=delivery, max_value=date(2050, 1, 1))
         parts.append(
-            TrancheValues(
+            TrancheTerms(
                 tranche_no=number,
                 gpu_count=draw(counts),
                 delivery_date=delivery,
@@ -119,7 +115,7 @@ def tranche_rows(draw: st.DrawFn) -> RowValues:
     return draw(rows_with(terms_of(parts, shared)))
 
 
-def terms_of(parts: Sequence[TrancheValues], shared: dict[str, Any]) -> LineTerms:
+def terms_of(parts: Sequence[TrancheTerms], shared: dict[str, Any]) -> LineTerms:
     total = sum(part.gpu_count for part in parts)
     with localcontext(prec=60):
         blend = sum((part.gpu_count * part.unit_price for part in parts), Decimal(0)) / total
@@ -145,7 +141,7 @@ def rows_with(draw: st.DrawFn, terms: LineTerms) -> RowValues:
         contract_ref=draw(texts),
         line_no=draw(counts),
         terms=terms,
-        status=draw(st.sampled_from(LineStatus)),
+        status=draw(st.sampled_from(ContractState)),
         owner=draw(st.none() | texts),
         notes=draw(st.none() | texts),
     )
@@ -173,8 +169,8 @@ def tranche_sheet_of(rows: Sequence[RowValues]) -> bytes:
     return as_csv(records)
 
 
-def tranche_cells(part: TrancheValues) -> dict[str, str]:
-    own = {name: cell(getattr(part, name)) for name in TrancheValues.__slots__ if name in A_TRANCHE}
+def tranche_cells(part: TrancheTerms) -> dict[str, str]:
+    own = {name: cell(getattr(part, name)) for name in TrancheTerms.__slots__ if name in A_TRANCHE}
     return own | {"tranche_gpu_count": cell(part.gpu_count)}
 
 

@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from broker.contracts.row_values import PriceBasis
+from pricing.commitment import PriceBasis
 from tests.broker.contracts.sheets.sheet_builders import (
     a_row,
     errors,

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.contracts.row_values import LineStatus, RenewalType
+from broker.contracts.line_terms import RenewalType
 from broker.contracts.sheets import values as cell
 from broker.contracts.sheets.issue import CellRefusedError
+from broker.contracts.state import ContractState
 
 
 def refusal(read: Callable[[str], object], text: str) -> str:
@@ -174,8 +175,8 @@ def test_a_currency_code_may_be_in_small_letters() -> None:
 
 
 def test_a_status_is_read_in_any_spelling_of_its_words() -> None:
-    assert cell.choice(LineStatus)("In Notice") is LineStatus.IN_NOTICE
-    assert cell.choice(LineStatus)("in-notice") is LineStatus.IN_NOTICE
+    assert cell.choice(ContractState)("In Notice") is ContractState.IN_NOTICE
+    assert cell.choice(ContractState)("in-notice") is ContractState.IN_NOTICE
 
 
 def test_an_unknown_word_is_answered_with_the_known_ones() -> None:

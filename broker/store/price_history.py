@@ -78,8 +78,20 @@ class Sighting:
     import_id: str
 
 
+def see_one_moment(session: Session) -> None:
+    """Let a fresh session see the books as of one moment, whatever is imported meanwhile.
+
+    SQLite does so anyway; PostgreSQL shows each query the newest unless it is asked.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+
+
 def histories(session: Session, wanted: PriceFilter = EVERYTHING) -> list[SeriesHistory]:
-    """Return the series that a filter means with their histories, by provider, kind and name."""
+    """Return the series that a filter means with their histories, by provider, kind and name.
+
+    Levels and days are two queries, so the session must see one moment.
+    """
     levels: dict[str, list[PriceLevel]] = defaultdict(list)
     of_levels = (
         select(
@@ -169,7 +181,7 @@ def count_sightings(
     ).one()
 
 
-def observedobserved_between(first: date | None, last: date | None) -> list[ColumnElement[bool]]:
+def observed_between(first: date | None, last: date | None) -> list[ColumnElement[bool]]:
     """Return the conditions that a raw row is of a day from `first` to `last`, both included."""
     observed_on = col(PriceSightingRow.observed_on)
     bounds = [observed_on >= first] if first is not None else []

@@ -100,7 +100,7 @@ def test_notice_given_stops_the_tacit_renewal() -> None:
     contract = after(date(2026, 10, 1), auto(), given_notice)
 
     assert contract.state is ContractState.EXPIRED
-    assert not renews_tacitly(contract, contract.line(1))
+    assert not renews_tacitly(contract, contract.line(1), ())
 
 
 def test_an_accepted_offer_makes_the_contract_renewed_at_its_end() -> None:

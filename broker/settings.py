@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from datetime import date
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -50,7 +51,9 @@ class Settings(BaseSettings):
         default=None,
         description="Apprise URLs separated by spaces (mail, Slack, Teams, PagerDuty, …)",
     )
-    log_level: str = Field(default="INFO", description="Lowest level that is logged")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        default="INFO", description="Lowest level that is logged"
+    )
 
     @property
     def sqlite_path(self) -> Path | None:

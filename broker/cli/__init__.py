@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import typer
 
-app = typer.Typer(name="tonnage", no_args_is_help=True, add_completion=False)
+from broker.cli import database, keys
+from broker.cli.console import Refusals
+from broker.cli.serve import serve
+
+app = typer.Typer(
+    name="tonnage",
+    cls=Refusals,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,  # its frames would show local values: prices and keys
+)
+app.add_typer(database.app, name="db")
+app.add_typer(keys.app, name="keys")
+app.command()(serve)
 
 
 @app.callback()

@@ -1,0 +1,65 @@
+"""Scopes and roles. A right that no role names belongs to nobody."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Final
+
+
+class Scope(StrEnum):
+    """One right: a noun of the trade, and whether it is read or written."""
+
+    CONTRACTS_READ = "contracts:read"
+    CONTRACTS_WRITE = "contracts:write"
+    PRICES_READ = "prices:read"
+    PRICES_WRITE = "prices:write"
+    RENEWALS_READ = "renewals:read"
+    RENEWALS_WRITE = "renewals:write"
+    ALERTS_READ = "alerts:read"
+    ALERTS_WRITE = "alerts:write"
+    LEDGER_READ = "ledger:read"
+    KEYS_ADMIN = "keys:admin"
+
+
+class Role(StrEnum):
+    """What a key is for; each is a bundle of scopes."""
+
+    VIEWER = "viewer"
+    SCHEDULER = "scheduler"
+    PROCUREMENT = "procurement"
+    ADMIN = "admin"
+
+
+_READS: Final = frozenset(
+    {
+        Scope.CONTRACTS_READ,
+        Scope.PRICES_READ,
+        Scope.RENEWALS_READ,
+        Scope.ALERTS_READ,
+        Scope.LEDGER_READ,
+    }
+)
+_WRITES: Final = frozenset(
+    {
+        Scope.CONTRACTS_WRITE,
+        Scope.PRICES_WRITE,
+        Scope.RENEWALS_WRITE,
+        Scope.ALERTS_WRITE,
+    }
+)
+_SCOPES_OF: Final = {
+    Role.VIEWER: _READS,
+    Role.SCHEDULER: frozenset({Scope.PRICES_READ}),
+    Role.PROCUREMENT: _READS | _WRITES,
+    Role.ADMIN: _READS | _WRITES | {Scope.KEYS_ADMIN},
+}
+
+
+def scopes_of(role: Role) -> frozenset[Scope]:
+    """Return the rights that a role bundles."""
+    return _SCOPES_OF[role]
+
+
+def roles_with(scope: Scope) -> tuple[Role, ...]:
+    """Return the roles that hold a right, least powerful first."""
+    return tuple(role for role in Role if scope in _SCOPES_OF[role])

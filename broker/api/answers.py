@@ -1,0 +1,72 @@
+"""Gives every request an id, every answer its headers, every crash an answer, and logs one line."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Final
+
+from fastapi import Request
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from broker.api.problems import internal
+from broker.identity import new_id
+
+REQUEST_ID: Final = "X-Request-Id"
+
+log = logging.getLogger(__name__)
+
+
+class Answers:
+    """Middleware, the outermost of ours: nothing that a route raises gets past it.
+
+    The id is always our own: one that a caller chose would reach the log unread. Answers hold
+    contract prices, so no cache may keep them.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on, and see to it that it is answered."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request, began, status = Request(scope), time.perf_counter(), 0
+        request.state.request_id = new_id()
+
+        async def answered(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                _complete(MutableHeaders(scope=message), request.state.request_id)
+            await send(message)
+            if message["type"] == "http.response.body" and not message.get("more_body", False):
+                # Here and not after the application, which may still have tasks to do.
+                log.info("request answered", extra=_line(request, status, began))
+
+        try:
+            await self._app(scope, receive, answered)
+        except Exception:
+            if status:
+                raise  # half an answer is out: only breaking the connection tells the caller
+            log.exception("request failed", extra={"request_id": request.state.request_id})
+            await internal(request)(scope, receive, answered)
+
+
+def _complete(headers: MutableHeaders, request_id: str) -> None:
+    headers[REQUEST_ID] = request_id
+    headers.setdefault("Cache-Control", "no-store")
+    headers.setdefault("X-Content-Type-Options", "nosniff")
+
+
+def _line(request: Request, status: int, began: float) -> dict[str, object]:
+    return {
+        "request_id": request.state.request_id,
+        "key_id": getattr(request.state, "key_id", None),
+        "method": request.method,
+        "path": request.url.path,
+        "status": status,
+        "milliseconds": round((time.perf_counter() - began) * 1000, 1),
+    }

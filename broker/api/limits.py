@@ -1,0 +1,57 @@
+"""Refuses bodies that are too large, counting what arrives and not what was announced."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import Request
+from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+SMALL_BODY_BYTES: Final = 64 * 1024
+LARGE_BODY_BYTES: Final = 20 * 1024 * 1024
+LARGE_KINDS: Final = ("text/csv", "multipart/form-data", "application/octet-stream")
+
+
+class BodyLimit:
+    """Middleware: files may be large, everything else is small; past the limit comes 413.
+
+    The refusal is raised where the route reads its body, so that it is answered like any other.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass the request on with a body that cannot be read past the limit."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        headers = Request(scope).headers
+        limit = limit_of(headers.get("content-type", ""))
+        announced, arrived = headers.get("content-length", ""), 0
+
+        async def counted() -> Message:
+            nonlocal arrived
+            if announced.isdecimal() and int(announced) > limit:
+                raise _too_large(limit)
+            message = await receive()
+            arrived += len(message.get("body", b""))
+            if arrived > limit:
+                raise _too_large(limit)
+            return message
+
+        await self._app(scope, counted, send)
+
+
+def limit_of(content_type: str) -> int:
+    """Return how many bytes a body of this content type may have."""
+    kind = content_type.partition(";")[0].strip().lower()
+    return LARGE_BODY_BYTES if kind in LARGE_KINDS else SMALL_BODY_BYTES
+
+
+def _too_large(limit: int) -> HTTPException:
+    return HTTPException(
+        413,
+        f"a body of this kind may have {limit} bytes; files go as one of {', '.join(LARGE_KINDS)}",
+    )

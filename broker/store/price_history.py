@@ -169,7 +169,7 @@ def count_sightings(
     ).one()
 
 
-def observedobserved_between(first: date | None, last: date | None) -> list[ColumnElement[bool]]:
+def observed_between(first: date | None, last: date | None) -> list[ColumnElement[bool]]:
     """Return the conditions that a raw row is of a day from `first` to `last`, both included."""
     observed_on = col(PriceSightingRow.observed_on)
     bounds = [observed_on >= first] if first is not None else []

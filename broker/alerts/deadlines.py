@@ -103,23 +103,22 @@ def step_in_force(
     return Step(due_on=due_on, days_before=latest, raised_on=max(on, first))
 
 
-def deadline_findings(
+def deadline_finding(
     end: ContractEnd,
+    deadline: Deadline,
     *,
     first: date,
     until: date,
     thresholds: DeadlineThresholds = DEFAULT_THRESHOLDS,
-) -> tuple[Finding, ...]:
-    """Return what is to be said of one contract line on `until`: at most one finding a deadline.
+) -> Finding | None:
+    """Return what is to be said on `until` of one deadline of a contract line, if anything.
 
     `first` is the first day of the stretch that is looked at.
     """
-    findings = []
-    for deadline in end.deadlines():
-        step = step_in_force(deadline.due_on, first=first, until=until, steps=thresholds.steps)
-        if step is not None:
-            findings.append(_finding(end, deadline.rule, step=step, thresholds=thresholds))
-    return tuple(findings)
+    step = step_in_force(deadline.due_on, first=first, until=until, steps=thresholds.steps)
+    if step is None:
+        return None
+    return _finding(end, deadline.rule, step=step, thresholds=thresholds)
 
 
 def _finding(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from broker.cli import database, keys
+from broker.cli import alerts, database, keys
 from broker.cli.console import Refusals
 from broker.cli.serve import serve
 
@@ -17,6 +17,7 @@ app = typer.Typer(
 )
 app.add_typer(database.app, name="db")
 app.add_typer(keys.app, name="keys")
+app.add_typer(alerts.app, name="alerts")
 app.command()(serve)
 
 

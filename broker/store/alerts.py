@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, col, func, select
 
 from broker.alerts.alert import Finding, Level, RuleName, Severity
 from broker.alerts.inbox import Alert, AlertAction, AlertState
@@ -130,15 +130,21 @@ def history_of(session: Session, alert: AlertRow) -> list[AlertEventRow]:
     return list(session.exec(query.order_by(col(AlertEventRow.id))))
 
 
-def was_cleared(session: Session, alert: AlertRow) -> bool:
-    """Say whether an evaluation, and not a person, spoke last about an alert that is resolved."""
-    last = session.exec(
-        select(AlertEventRow.action)
-        .where(AlertEventRow.alert_id == alert.id)
-        .order_by(col(AlertEventRow.id).desc())
-        .limit(1)
-    ).first()
-    return alert.state == AlertState.RESOLVED.value and last == AlertAction.CLEARED.value
+def cleared_ids(session: Session) -> frozenset[str]:
+    """Return the ids of the resolved alerts that an evaluation, and not a person, resolved."""
+    last = (
+        select(func.max(AlertEventRow.id)).group_by(col(AlertEventRow.alert_id)).scalar_subquery()
+    )
+    query = (
+        select(AlertRow.id)
+        .join(AlertEventRow, col(AlertEventRow.alert_id) == col(AlertRow.id))
+        .where(
+            AlertRow.state == AlertState.RESOLVED.value,
+            AlertEventRow.action == AlertAction.CLEARED.value,
+            col(AlertEventRow.id).in_(last),
+        )
+    )
+    return frozenset(session.exec(query))
 
 
 def details_of(row: AlertRow) -> dict[str, str]:

@@ -16,6 +16,10 @@ from typing import TypeVar
 
 LONGEST_CELL = 120
 
+EARLIEST_DAY = date(2000, 1, 1)
+LATEST_DAY = date(2199, 12, 31)
+"""A day outside these is a typing mistake, and close to the ends of the calendar."""
+
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _UNDECODED = re.compile("[\udc80-\udcff]")
 
@@ -113,8 +117,11 @@ class RowReading:
 def read_day(text: str) -> date:
     """Return the day that a cell names as 2026-07-05, and in no other way."""
     try:
-        if _DATE.fullmatch(text):
-            return date.fromisoformat(text)
+        if (
+            _DATE.fullmatch(text)
+            and EARLIEST_DAY <= (day := date.fromisoformat(text)) <= LATEST_DAY
+        ):
+            return day
     except ValueError:
         pass
     raise BadCellError("bad_date", f"{shown(text)} is not a day such as 2026-07-05")

@@ -40,13 +40,18 @@ class ClosedObligation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
-    """One agreement with one supplier, its lines and the offers to renew them."""
+    """One agreement with one supplier, its lines and the offers to renew them.
+
+    `stated_state` is what a person or a sheet last said; `state` may have moved on since, by a
+    delivery or by the calendar.
+    """
 
     id: str
     supplier_key: str
     ref: str
     currency: Currency
     state: ContractState
+    stated_state: ContractState
     timezone: str
     recorded_at: datetime
     lines: tuple[Line, ...] = ()

@@ -70,6 +70,7 @@ def _recorded(event: Event) -> Contract:
         ref=payload["ref"],
         currency=Currency(payload["currency"]),
         state=ContractState(payload["state"]),
+        stated_state=ContractState(payload["state"]),
         timezone=payload["timezone"],
         recorded_at=event.recorded_at,
     )
@@ -110,7 +111,8 @@ def _note_changed(contract: Contract, event: Event) -> Contract:
 def _state_changed(contract: Contract, event: Event) -> Contract:
     target = ContractState(event.payload["to"])
     check_move(contract.state, target)
-    if target is ContractState.ACTIVE and not _anything_accepted(contract):
+    delivering = contract.state is ContractState.SIGNED and target is ContractState.ACTIVE
+    if delivering and not _anything_accepted(contract):
         raise RefusedError("a contract becomes active with its first accepted tranche")
     evidence = event.payload.get("evidence")
     if target is ContractState.IN_NOTICE and not evidence:
@@ -120,6 +122,7 @@ def _state_changed(contract: Contract, event: Event) -> Contract:
     return replace(
         contract,
         state=target,
+        stated_state=target if event.payload.get("stated") else contract.stated_state,
         notice_evidence=evidence if target is ContractState.IN_NOTICE else notice,
     )
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import date
 
+from sqlalchemy import tuple_
 from sqlmodel import Session, col, select
 
 from broker.contracts.contract import Contract
@@ -34,6 +36,28 @@ def all_contracts(session: Session) -> Iterator[Contract]:
     )
     for contract_id in ids.all():
         yield contract_by_id(session, contract_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContractKey:
+    """A contract's id, and its place in the order by supplier and reference."""
+
+    id: str
+    place: tuple[str, str]
+
+
+def contract_ids_after(
+    session: Session, place: tuple[str, str] | None, *, limit: int
+) -> list[ContractKey]:
+    """Return up to `limit` contracts that come after a place, by supplier and reference."""
+    order = (ContractRow.supplier_key, ContractRow.folded_ref)
+    query = select(ContractRow).order_by(*order).limit(limit)
+    if place is not None:
+        query = query.where(tuple_(*order) > tuple_(*place))
+    return [
+        ContractKey(id=row.id, place=(row.supplier_key, row.folded_ref))
+        for row in session.exec(query)
+    ]
 
 
 def contract_id_of(session: Session, supplier_key: str, ref: str) -> str | None:

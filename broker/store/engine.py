@@ -58,6 +58,13 @@ class Database:
             yield session
 
     @contextmanager
+    def trying(self) -> Iterator[Session]:
+        """Open a writing transaction that is always rolled back: a dry run of the real thing."""
+        with Session(self.write_engine) as session:
+            session.begin()
+            yield session
+
+    @contextmanager
     def migrating(self) -> Iterator[Connection]:
         """Open the one transaction of a schema change.
 

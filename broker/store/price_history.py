@@ -78,8 +78,20 @@ class Sighting:
     import_id: str
 
 
+def see_one_moment(session: Session) -> None:
+    """Let a fresh session see the books as of one moment, whatever is imported meanwhile.
+
+    SQLite does so anyway; PostgreSQL shows each query the newest unless it is asked.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+
+
 def histories(session: Session, wanted: PriceFilter = EVERYTHING) -> list[SeriesHistory]:
-    """Return the series that a filter means with their histories, by provider, kind and name."""
+    """Return the series that a filter means with their histories, by provider, kind and name.
+
+    Levels and days are two queries, so the session must see one moment.
+    """
     levels: dict[str, list[PriceLevel]] = defaultdict(list)
     of_levels = (
         select(

@@ -58,6 +58,9 @@ def listed_prices(
         .where(*_comparable(sorted(LISTED_KINDS)), *observed_between(None, until))
         .distinct()
     )
+    found: dict[ListedSeries, dict[date, set[Decimal]]] = defaultdict(lambda: defaultdict(set))
+    seen = session.exec(query).all()
+    # Asked second: a series that an import adds meanwhile is then known, and none ever goes.
     listed = {
         series.id: ListedSeries(
             provider=series.key.provider,
@@ -66,8 +69,7 @@ def listed_prices(
         )
         for series in find_series(session)
     }
-    found: dict[ListedSeries, dict[date, set[Decimal]]] = defaultdict(lambda: defaultdict(set))
-    for series_id, day, price in session.exec(query):
+    for series_id, day, price in seen:
         found[listed[series_id]][day].add(price)
     return {
         series: {day: frozenset(prices) for day, prices in sorted(days.items())}

@@ -12,12 +12,14 @@ from sqlalchemy import text
 
 from broker.errors import RefusedError
 from broker.store.engine import Database
-from broker.store.triggers import missing
+from broker.store.triggers import create_triggers, missing
 
 
 def upgrade(database: Database, revision: str = "head") -> None:
-    """Bring the database to `revision`; doing it twice changes nothing."""
+    """Bring the database to `revision` and restore lost triggers; twice changes nothing."""
     _run(database, lambda config: command.upgrade(config, revision))
+    with database.migrating() as connection:
+        create_triggers(connection)
 
 
 def downgrade(database: Database, revision: str) -> None:

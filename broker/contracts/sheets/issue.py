@@ -54,6 +54,7 @@ class Code(StrEnum):
     DUPLICATE_IN_FILE = "duplicate_in_file"
     CONFLICT_IN_FILE = "conflict_in_file"
     TRANCHE_SUM_MISMATCH = "tranche_sum_mismatch"
+    REFUSED_BY_BOOKS = "refused_by_books"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

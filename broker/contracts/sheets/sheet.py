@@ -40,7 +40,10 @@ class SheetLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContractSheet:
-    """What a file says. `fields` are those its columns speak about; on others it is silent."""
+    """What a file says. `fields` are those its columns speak about; on others it is silent.
+
+    `suppliers` holds the name of each supplier as the file first writes it, by key.
+    """
 
     file: str
     sha256: str
@@ -48,6 +51,7 @@ class ContractSheet:
     mapping: Mapping[str, str]
     fields: frozenset[str]
     lines: tuple[SheetLine, ...]
+    suppliers: Mapping[str, str]
     issues: tuple[Issue, ...]
     skipped_lines: tuple[int, ...]
     text: TextSheet
@@ -87,6 +91,7 @@ def read_contract_sheet(
         mapping=columns.mapping if columns else {},
         fields=columns.fields if columns else frozenset(),
         lines=tuple(_line(draft, repeats.get(draft.line)) for draft in drafts),
+        suppliers=_suppliers(text, columns, drafts) if columns is not None else {},
         issues=tuple(sorted(found, key=lambda issue: issue.line)),
         skipped_lines=text.skipped_lines,
         text=text,
@@ -181,6 +186,16 @@ def _check_contracts(drafts: Sequence[RowDraft]) -> None:
                     f"{two}; all lines of a contract share it, so correct one, or import contracts "
                     "of two suppliers with the same reference from two files",
                 )
+
+
+def _suppliers(text: TextSheet, columns: ColumnMap, drafts: Sequence[RowDraft]) -> dict[str, str]:
+    written = {row.line: row for row in text.rows}
+    names: dict[str, str] = {}
+    for draft in drafts:
+        key = draft.values.get("supplier_key")
+        if key is not None:
+            names.setdefault(key, columns.cells_of(written[draft.line])["supplier_key"])
+    return names
 
 
 def _line(draft: RowDraft, repeats_line: int | None) -> SheetLine:

@@ -42,6 +42,9 @@ def test_a_lost_trigger_is_noticed(database: Database) -> None:
     with database.read_engine.connect() as connection:
         assert missing(connection) == [trigger.name]
 
+    schema.upgrade(database)
+    assert schema.faults(database) == []
+
 
 @pytest.mark.parametrize("table", APPEND_ONLY)
 def test_append_only_tables_have_their_triggers(table: str) -> None:

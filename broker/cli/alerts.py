@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, datetime
 from typing import Annotated
 
 import typer
@@ -28,6 +28,7 @@ from broker.notify.channels import channels_set, senders
 from broker.settings import Settings
 from broker.store.alerts import AlertFilter, list_alerts
 
+DAY = ["%Y-%m-%d"]
 SHORT = 12
 """Characters of a fingerprint that lists show; any command takes them for the alert."""
 
@@ -42,18 +43,15 @@ Reason = Annotated[str, typer.Option(help="Why; it stays with the alert.")]
 @app.command()
 def evaluate(
     since: Annotated[
-        date | None,
+        datetime | None,
         typer.Option(
-            parser=date.fromisoformat,
-            metavar="DATE",
+            formats=DAY,
             help="Look again from this day on, and print also what was raised before.",
         ),
     ] = None,
     as_of: Annotated[
-        date | None,
-        typer.Option(
-            parser=date.fromisoformat, metavar="DATE", help="Last day to evaluate; unset: today."
-        ),
+        datetime | None,
+        typer.Option(formats=DAY, help="Last day to evaluate; unset: today."),
     ] = None,
     deliver_now: Annotated[
         bool, typer.Option("--deliver/--no-deliver", help="Send the messages afterwards.")
@@ -68,8 +66,8 @@ def evaluate(
     with opened(settings) as database:
         report = evaluate_alerts(
             database,
-            as_of=as_of or _today(settings),
-            since=since,
+            as_of=_day(as_of) or _today(settings),
+            since=_day(since),
             channels=channels_set(settings),
             actor=actor(),
             clock=utc_now,
@@ -122,15 +120,13 @@ def list_(
     rule: Annotated[RuleName | None, typer.Option(help="Only alerts of this rule.")] = None,
     severity: Annotated[Severity | None, typer.Option(help="Only this severity.")] = None,
     since: Annotated[
-        date | None,
-        typer.Option(
-            parser=date.fromisoformat, metavar="DATE", help="Raised on this day or later."
-        ),
+        datetime | None,
+        typer.Option(formats=DAY, help="Raised on this day or later."),
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """List alerts, the newest first."""
-    wanted = AlertFilter(state=state, rule=rule, severity=severity, since=since)
+    wanted = AlertFilter(state=state, rule=rule, severity=severity, since=_day(since))
     with opened() as database, database.reading() as session:
         found = [Alert.of(row) for row in list_alerts(session, wanted)]
     if as_json:
@@ -169,10 +165,9 @@ def assign(
 def snooze(
     name: Name,
     until: Annotated[
-        date,
+        datetime,
         typer.Option(
-            parser=date.fromisoformat,
-            metavar="DATE",
+            formats=DAY,
             help="The day it comes back; not past its deadline.",
         ),
     ],
@@ -180,7 +175,7 @@ def snooze(
     as_json: AsJson = False,
 ) -> None:
     """Put an alert off."""
-    handling = Handling(to=AlertState.SNOOZED, reason=reason, until=until)
+    handling = Handling(to=AlertState.SNOOZED, reason=reason, until=until.date())
     _handle(name, handling, as_json=as_json)
 
 
@@ -194,6 +189,10 @@ def resolve(name: Name, reason: Reason, as_json: AsJson = False) -> None:
 def reopen(name: Name, reason: Reason, as_json: AsJson = False) -> None:
     """Open a resolved or snoozed alert again."""
     _handle(name, Handling(to=AlertState.OPEN, reason=reason), as_json=as_json)
+
+
+def _day(typed: datetime | None) -> date | None:
+    return None if typed is None else typed.date()
 
 
 def _today(settings: Settings) -> date:

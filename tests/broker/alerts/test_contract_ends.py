@@ -8,12 +8,12 @@ import pytest
 from broker.alerts.contract_ends import contract_ends, fleet_shares
 from broker.alerts.deadlines import ContractEnd
 from broker.contracts.contract import Contract
-from broker.contracts.event import EventDraft
+from broker.contracts.event import EventDraft, EventKind
 from broker.contracts.fold import fold
 from broker.contracts.line import Line
 from broker.contracts.line_terms import RenewalType
-from broker.contracts.quote import QuoteState
 from tests.builders import (
+    a_draft,
     a_quote,
     chained,
     contract_recorded,
@@ -90,9 +90,10 @@ def test_a_line_that_renews_itself_ends_only_once_notice_was_given() -> None:
 
 
 def test_an_accepted_renewal_silences_the_line() -> None:
-    quote = a_quote(state=QuoteState.ACCEPTED)
+    quote = a_quote()
+    accepted = a_draft(EventKind.QUOTE_MOVED, {"quote_id": quote.id, "to": "accepted"})
 
-    assert the_end(a_contract(quote_recorded(quote))).deadlines() == ()
+    assert the_end(a_contract(quote_recorded(quote), accepted)).deadlines() == ()
 
 
 def test_gpus_of_one_model_are_counted() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from decimal import Decimal
 
 from sqlmodel import Session, col, select
 
@@ -24,12 +25,14 @@ from broker.alerts.thresholds import (
     resolve,
 )
 from broker.flows.review_renewals import quote_validities, renewal_offers
-from broker.store.alert_rules import b200_factors, overrides
+from broker.renewals.assumptions import AssumptionName, ScopeKind
+from broker.renewals.assumptions import Scope as AboutGpu
+from broker.store.alert_rules import overrides
 from broker.store.alerts import alerts_by_fingerprint, details_of
-from broker.store.contracts import all_contracts
 from broker.store.evaluations import last_day_evaluated, price_imports_not_evaluated
 from broker.store.prices import listed_prices, price_days
-from broker.store.tables import ContractRow, QuoteRow, SupplierRow
+from broker.store.renewals import Books, read_books
+from broker.store.tables import ContractRow, QuoteRow
 from pricing.jump import JumpThresholds, find_jumps
 
 ONE_DAY = timedelta(days=1)
@@ -114,11 +117,11 @@ def _of_prices(session: Session, window: Window, stored: list[Override]) -> Iter
 def _of_contracts(
     session: Session, window: Window, stored: list[Override]
 ) -> tuple[list[Finding], frozenset[Deadline]]:
-    suppliers = session.exec(select(SupplierRow.key, SupplierRow.country)).all()
+    books = read_books(session)
     ends = contract_ends(
-        all_contracts(session),
-        countries=dict(suppliers),
-        b200_factors=b200_factors(session, on=window.until),
+        books.contracts,
+        countries={key: supplier.country for key, supplier in books.suppliers.items()},
+        b200_factors=_b200_factors(books, on=window.until),
     )
     found = []
     for end in ends:
@@ -135,6 +138,18 @@ def _of_contracts(
             )
     live = frozenset(deadline for end in ends for deadline in end.deadlines())
     return [finding for finding in found if finding is not None], live
+
+
+def _b200_factors(books: Books, *, on: date) -> dict[str, Decimal]:
+    """Return how many B200 one GPU of a model is worth, where somebody has stated it."""
+    models = {line.gpu_model for contract in books.contracts for line in contract.lines}
+    stated = {
+        model: books.assumptions.latest(
+            AssumptionName.B200_FACTOR, AboutGpu(kind=ScopeKind.GPU, key=model), on=on
+        )
+        for model in models
+    }
+    return {model: found.number for model, found in stated.items() if found is not None}
 
 
 def _of_quotes(

@@ -1,22 +1,18 @@
-"""Thresholds that differ from the defaults, and the factors that the rules weigh GPUs by."""
+"""Thresholds of alert rules that differ from the defaults."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from datetime import date, datetime
-from decimal import Decimal
+from datetime import datetime
 from typing import Any
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from broker.alerts.alert import RuleName
 from broker.alerts.threshold_values import values_from_json, values_to_json
 from broker.alerts.thresholds import Override, Scope
-from broker.store.tables import AlertRuleRow, AssumptionRow
-
-B200_FACTOR = "b200_factor"
-_GPU = "gpu:"
+from broker.store.tables import AlertRuleRow
 
 
 def rule_rows(session: Session) -> list[AlertRuleRow]:
@@ -60,19 +56,3 @@ def put_override(session: Session, override: Override, *, actor: str, at: dateti
     stored = session.get(AlertRuleRow, key)
     if stored is not None:
         session.delete(stored)
-
-
-def b200_factors(session: Session, *, on: date) -> dict[str, Decimal]:
-    """Return how many B200 one GPU of a model is worth, where somebody has stated it by `on`."""
-    query = (
-        select(AssumptionRow)
-        .where(
-            AssumptionRow.name == B200_FACTOR,
-            col(AssumptionRow.scope).startswith(_GPU),
-            AssumptionRow.valid_from <= on,
-        )
-        .order_by(col(AssumptionRow.valid_from), col(AssumptionRow.recorded_at))
-    )
-    return {
-        row.scope.removeprefix(_GPU): Decimal(row.value.split()[0]) for row in session.exec(query)
-    }

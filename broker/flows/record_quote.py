@@ -63,12 +63,12 @@ def import_quotes(
     dry_run: bool = False,
 ) -> QuoteImport:
     """Record every quote of a sheet, or none when any row has a fault; twice changes nothing."""
-    with database.reading() if dry_run else database.writing() as session:
+    with database.trying() if dry_run else database.writing() as session:
         stated, faults = read_quote_sheet(content, supplier_key=_supplier_key(session))
         placed, misplaced = _place(session, stated)
         faults = sorted([*faults, *misplaced], key=lambda fault: fault.line or 0)
         fresh = _not_yet_known(session, placed)
-        if not dry_run and not faults:
+        if not faults:
             _write(session, fresh, source=file, actor=actor, at=clock())
     return QuoteImport(
         file=file,

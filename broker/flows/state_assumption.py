@@ -77,11 +77,11 @@ def import_assumptions(
     dry_run: bool = False,
 ) -> AssumptionImport:
     """Append every statement of a sheet, or none when any row has a fault; twice changes nothing."""
-    with database.reading() if dry_run else database.writing() as session:
+    with database.trying() if dry_run else database.writing() as session:
         wanted, faults = _read_sheet(session, content, actor=actor, at=clock())
         known = Assumptions(all_assumptions(session))
         fresh = [each for each in wanted if _repeated(known, each) is None]
-        if not dry_run and not faults:
+        if not faults:
             for each in fresh:
                 add_assumption(session, each)
     return AssumptionImport(

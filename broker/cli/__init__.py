@@ -18,6 +18,7 @@ from broker.cli import (
     suppliers,
 )
 from broker.cli.console import Refusals
+from broker.cli.demo import demo
 from broker.cli.serve import serve
 
 app = typer.Typer(
@@ -38,6 +39,7 @@ app.add_typer(prices.app, name="prices")
 app.add_typer(quotes.app, name="quotes")
 app.add_typer(renewals.app, name="renewals")
 app.add_typer(suppliers.app, name="suppliers")
+app.command()(demo)
 app.command()(serve)
 
 

@@ -63,7 +63,7 @@ def listening(host: str, port: int, *, option: str = "--port") -> socket.socket:
             ) from failure
         raise RefusedError(
             f"cannot listen on port {port} of {host} ({failure.strerror}); "
-            f"choose another one with {option}"
+            f"choose another one with {option}, or another --host"
         ) from failure
 
 

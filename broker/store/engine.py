@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlmodel import Session
@@ -34,17 +34,13 @@ class Database:
         try:
             parsed = make_url(url)
             self.dialect = parsed.get_backend_name()
+            self.has_no_file = self.dialect == "sqlite" and not _names_a_file(parsed)
         except (ArgumentError, ValueError) as unreadable:  # ValueError: a port that is no number
             raise BadInputError(
                 "TONNAGE_DATABASE_URL cannot be read; expected sqlite:///FILE or "
                 "postgresql+psycopg://USER@HOST/NAME"
             ) from unreadable
         if self.dialect == "sqlite":
-            if parsed.database in (None, "", ":memory:"):
-                raise BadInputError(
-                    "a SQLite database needs a file, for instance sqlite:///tonnage.db: one in "
-                    "memory is another one for every connection"
-                )
             self.write_engine = _sqlite(url, begin="BEGIN IMMEDIATE")
             self.read_engine = _sqlite(url, begin="BEGIN")
         elif self.dialect == "postgresql":
@@ -104,6 +100,10 @@ class Database:
         """Give all connections back."""
         self.write_engine.dispose()
         self.read_engine.dispose()
+
+
+def _names_a_file(url: URL) -> bool:
+    return (url.database or ":memory:") != ":memory:"
 
 
 def _sqlite(url: str, *, begin: str, foreign_keys: bool = True) -> Engine:

@@ -241,6 +241,18 @@ def test_a_move_needs_a_state_and_a_reason(command: Command, sqlite: Database) -
     assert "needs a reason" in command("move", HARBOR, "terminated", "--reason", " ").stderr
 
 
+@pytest.mark.parametrize(
+    "words", [("show", "\udcff"), ("move", HARBOR, "expired", "--reason", "\udcff")]
+)
+def test_bytes_that_are_no_text_are_refused(
+    command: Command, sqlite: Database, words: tuple[str, ...]
+) -> None:
+    keep_books(sqlite)
+    result = command(*words)
+
+    assert (result.exit_code, "no UTF-8 text" in result.stderr) == (2, True)
+
+
 def test_a_delivery_is_accepted(command: Command, sqlite: Database) -> None:
     keep_books(sqlite)
     words = ("accept", SIGNED, "--line", "1", "--tranche", "1", "--on")

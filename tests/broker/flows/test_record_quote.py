@@ -204,6 +204,13 @@ def test_what_becomes_of_a_quote_needs_a_reason(sqlite: Database) -> None:
         move(sqlite, known, QuoteState.DECLINED, reason=" ")
 
 
+def test_nothing_becomes_of_a_quote_before_it_came(sqlite: Database) -> None:
+    known = record(sqlite)
+
+    with pytest.raises(RefusedError, match="received on 2026-05-06"):
+        move(sqlite, known, QuoteState.DECLINED, on=date(2026, 5, 5))
+
+
 def test_a_quote_is_found_by_the_end_of_its_id(sqlite: Database) -> None:
     known = record(sqlite)
 

@@ -6,6 +6,7 @@ import typer
 
 from broker.cli import contracts, database, keys, ledger, obligations, suppliers
 from broker.cli.console import Refusals
+from broker.cli.dashboard import dashboard
 from broker.cli.serve import serve
 
 app = typer.Typer(
@@ -22,6 +23,7 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(obligations.app, name="obligations")
 app.add_typer(suppliers.app, name="suppliers")
 app.command()(serve)
+app.command()(dashboard)
 
 
 @app.callback()

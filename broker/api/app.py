@@ -13,7 +13,7 @@ from fastapi.middleware import Middleware
 from broker.api.answers import Answers
 from broker.api.limits import BodyLimit
 from broker.api.problems import HANDLERS, V1_STATUSES, described
-from broker.api.routes import contracts, health, keys, ledger, suppliers
+from broker.api.routes import contracts, health, keys, ledger, market, prices, suppliers
 from broker.api.wire.problem import Problem
 from broker.api.wiring import Wiring
 from broker.clock import Clock, utc_now
@@ -25,6 +25,8 @@ V1_ROUTERS: tuple[APIRouter, ...] = (
     contracts.router,
     keys.router,
     ledger.router,
+    market.router,
+    prices.router,
     suppliers.router,
 )
 """Every router under /v1, by name of its file: a new noun adds one entry."""

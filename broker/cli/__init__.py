@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from broker.cli import contracts, database, keys, ledger, obligations, suppliers
+from broker.cli import contracts, database, keys, ledger, obligations, prices, suppliers
 from broker.cli.console import Refusals
 from broker.cli.dashboard import dashboard
 from broker.cli.serve import serve
@@ -21,6 +21,7 @@ app.add_typer(database.app, name="db")
 app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(obligations.app, name="obligations")
+app.add_typer(prices.app, name="prices")
 app.add_typer(suppliers.app, name="suppliers")
 app.command()(serve)
 app.command()(dashboard)

@@ -11,10 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricing.hardware import known_models
+from pricing.hardware import canonical_gpu, known_models
 from pricing.money import Money
 from pricing.series import PriceHistory, PriceKind, SeriesKey
-from providers.market_csv import COLUMNS, MarketRow, MarketSheet, RowFault, parse
+from providers.csv_sheet import RowFault
+from providers.market_csv import COLUMNS, MarketRow, MarketSheet, parse
 
 HEADER = ",".join(COLUMNS)
 GOOD = "2026-07-05,lambda,b200,180,3.79,on-demand,2026-07-05T23:04:21.815Z"
@@ -39,7 +40,9 @@ def complaints(sheet: MarketSheet) -> list[tuple[str, int | None, str | None]]:
 
 
 def test_a_row_is_read_with_its_line_canonical_gpu_exact_price_and_utc_time() -> None:
-    sheet = parse(a_sheet(a_line(fetched_at="2026-07-06T01:04:21+02:00")))
+    line = a_line(fetched_at="2026-07-06T01:04:21+02:00")
+
+    sheet = parse(a_sheet(line))
 
     assert sheet == MarketSheet(
         rows=(
@@ -54,8 +57,10 @@ def test_a_row_is_read_with_its_line_canonical_gpu_exact_price_and_utc_time() ->
                     kind=PriceKind.ON_DEMAND,
                     gpu_as_quoted="b200",
                 ),
+                gpu=canonical_gpu("B200-SXM"),
                 price=Money(Decimal("3.79")),
                 fetched_at=datetime(2026, 7, 5, 23, 4, 21, tzinfo=UTC),
+                raw=line,
             ),
         )
     )

@@ -26,19 +26,24 @@ class PriceImportRow(Table, table=True):
 
 
 class PriceSeriesRow(Table, table=True):
-    """One provider's price of one GPU as one kind of offer."""
+    """One provider's price of one GPU as one kind of offer.
+
+    What was observed makes the series; what it means follows the alias table of the last import,
+    so a corrected alias corrects the past too.
+    """
 
     __tablename__ = "price_series"
     __table_args__ = (Index("ix_price_series_model", "gpu_model", "kind"),)
 
-    id: str = Field(primary_key=True)  # a name-based UUID of all the other columns
+    id: str = Field(primary_key=True)  # a name-based UUID of the next four columns
     provider: str = Field(index=True)
+    gpu_as_quoted: str
+    memory_gb: int | None = None  # as observed
+    kind: str
     gpu_model: str
     part: str | None = None
     form_factor: str | None = None
-    memory_gb: int | None = None
-    kind: str
-    gpu_as_quoted: str
+    memory_differs: bool  # from the part's: kept, but compared with nothing
 
 
 class PriceLevelRow(Table, table=True):
@@ -58,8 +63,13 @@ class PriceSightingRow(Table, table=True):
 
     __tablename__ = "price_sighting"
     __table_args__ = (
-        Index("ix_price_sighting_series", "series_id", "observed_on"),
-        UniqueConstraint("series_id", "observed_on", "price_per_gpu_hour", "fetched_at"),
+        UniqueConstraint(
+            "series_id",
+            "observed_on",
+            "price_per_gpu_hour",
+            "fetched_at",
+            name="uq_price_sighting_once",  # the name by convention is too long for PostgreSQL
+        ),
     )
 
     import_id: str = Field(primary_key=True, foreign_key="price_import.id")
@@ -71,7 +81,10 @@ class PriceSightingRow(Table, table=True):
 
 
 class PriceUnmappedRow(Table, table=True):
-    """A row whose GPU name nobody knows yet: kept, reported, part of no history."""
+    """A row whose GPU name nobody knows yet: kept once, reported, part of no history.
+
+    It goes when the same row is imported again and its name is known by then.
+    """
 
     __tablename__ = "price_unmapped"
 

@@ -172,12 +172,13 @@ def upgrade() -> None:
         "price_series",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("provider", sa.String(), nullable=False),
+        sa.Column("gpu_as_quoted", sa.String(), nullable=False),
+        sa.Column("memory_gb", sa.Integer(), nullable=True),
+        sa.Column("kind", sa.String(), nullable=False),
         sa.Column("gpu_model", sa.String(), nullable=False),
         sa.Column("part", sa.String(), nullable=True),
         sa.Column("form_factor", sa.String(), nullable=True),
-        sa.Column("memory_gb", sa.Integer(), nullable=True),
-        sa.Column("kind", sa.String(), nullable=False),
-        sa.Column("gpu_as_quoted", sa.String(), nullable=False),
+        sa.Column("memory_differs", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_price_series")),
     )
     with op.batch_alter_table("price_series", schema=None) as batch_op:
@@ -286,14 +287,9 @@ def upgrade() -> None:
             "observed_on",
             "price_per_gpu_hour",
             "fetched_at",
-            name=op.f("uq_price_sighting_series_id_observed_on_price_per_gpu_hour_fetched_at"),
+            name="uq_price_sighting_once",
         ),
     )
-    with op.batch_alter_table("price_sighting", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_price_sighting_series", ["series_id", "observed_on"], unique=False
-        )
-
     op.create_table(
         "price_unmapped",
         sa.Column("import_id", sa.String(), nullable=False),
@@ -539,9 +535,6 @@ def downgrade() -> None:
     op.drop_table("amendment")
     op.drop_table("supplier_tier")
     op.drop_table("price_unmapped")
-    with op.batch_alter_table("price_sighting", schema=None) as batch_op:
-        batch_op.drop_index("ix_price_sighting_series")
-
     op.drop_table("price_sighting")
     with op.batch_alter_table("price_level", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_price_level_last_seen_on"))

@@ -68,6 +68,11 @@ def count(number: int | None) -> str:
     return UNKNOWN if number is None else f"{number:,}".replace("-", "−")
 
 
+def number(amount: str | None, decimals: int) -> str:
+    """Return a number without a unit."""
+    return UNKNOWN if amount is None else f"{_rounded(amount, decimals):,}"
+
+
 def day(on: date | None) -> str:
     """Return a day as 2 Jul 2026."""
     return UNKNOWN if on is None else f"{on.day} {on:%b %Y}"

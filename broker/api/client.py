@@ -18,11 +18,13 @@ from http import HTTPStatus
 from ipaddress import ip_address
 from types import TracebackType
 from typing import Final, Self, TypeVar
+from urllib.parse import quote
 
 import httpx2
 from pydantic import BaseModel, ValidationError
 
 from broker.api.wire.keys import Whoami
+from broker.api.wire.market import GpuModelList, Market
 from broker.api.wire.problem import Problem, ProblemFault
 from broker.clock import Clock, utc_now
 from broker.errors import (
@@ -127,6 +129,18 @@ class Client:
     def whoami(self) -> Whoami:
         """Return who the key belongs to and what it may do."""
         return self._get("/v1/whoami", Whoami)
+
+    def gpu_models(self) -> GpuModelList:
+        """Return the GPU models that are known by name, with whose prices are on record."""
+        return self._get("/v1/gpu-models", GpuModelList)
+
+    def market(
+        self, gpu_model: str, *, as_of: date | None = None, window_days: int | None = None
+    ) -> Market:
+        """Return what providers list for a GPU model as of a day, and how it moved before it."""
+        return self._get(
+            f"/v1/market/{quote(gpu_model, safe='')}", Market, as_of=as_of, window_days=window_days
+        )
 
     def _get(self, path: str, kind: type[Answer], **parameters: Parameter) -> Answer:
         response = self._asked(path, parameters)

@@ -95,3 +95,11 @@ def sqlite(sqlite_template: Path, tmp_path: Path) -> Iterator[Database]:
     opened = Database(sqlite_database(sqlite_template, tmp_path))
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def postgres(postgres_server: str) -> Iterator[Database]:
+    """Open a fresh, migrated PostgreSQL database, for what only PostgreSQL has."""
+    opened = Database(postgres_database(postgres_server))
+    yield opened
+    opened.close()

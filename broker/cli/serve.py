@@ -30,8 +30,8 @@ def serve(
 ) -> None:
     """Serve the API until stopped by Ctrl-C or SIGTERM."""
     settings = read_settings()
-    log_to_stderr(settings.log_level)
     with listening(host, port) as listener, opened(settings) as database:
+        log_to_stderr(settings.log_level)
         config = uvicorn.Config(
             create_app(settings, database=database),
             log_config=None,  # its records go the way of ours, which hides secrets

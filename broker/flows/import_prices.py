@@ -17,7 +17,7 @@ from decimal import Decimal
 from sqlmodel import Session
 
 from broker.clock import Clock
-from broker.errors import BadInputError, Fault
+from broker.errors import BadInputError
 from broker.identity import new_id
 from broker.store import price_imports
 from broker.store.engine import Database
@@ -55,19 +55,6 @@ class PriceImportReport:
     def is_ok(self) -> bool:
         """Say whether the sheet could be taken."""
         return not self.faults
-
-    def or_refused(self) -> PriceImportReport:
-        """Return the report, or raise BadInputError with every fault of the sheet."""
-        if self.faults:
-            raise BadInputError(
-                f"{self.file} was not imported: {len(self.faults)} faults; correct them all and "
-                "send it again",
-                tuple(
-                    Fault(code=one.code, message=one.message, line=one.line, field=one.field)
-                    for one in self.faults
-                ),
-            )
-        return self
 
     def notice_counts(self) -> dict[str, int]:
         """Return how many rows of each code deserve a look."""

@@ -56,7 +56,7 @@ def import_(
     upload: CsvUpload,
     dry_run: Annotated[bool, Query(description="say what would happen, write nothing")] = False,
 ) -> PriceImport:
-    """Import a sheet of market prices: all of it, or nothing and every fault at once (400)."""
+    """Import a sheet of market prices: all of it, or nothing and every fault at once."""
     report = import_prices(
         wiring.database,
         upload.content,
@@ -65,7 +65,7 @@ def import_(
         clock=wiring.clock,
         dry_run=dry_run,
     )
-    return PriceImport.of(report.or_refused())
+    return PriceImport.of(report)
 
 
 @router.get("/prices")

@@ -1,0 +1,30 @@
+"""Roles bundle scopes; what no role holds, nobody may do."""
+
+import pytest
+
+from broker.access.scope import Role, Scope, roles_with, scopes_of
+
+READS = {scope for scope in Scope if scope.endswith(":read")}
+WRITES = {scope for scope in Scope if scope.endswith(":write")}
+
+
+@pytest.mark.parametrize(
+    ("role", "scopes"),
+    [
+        (Role.VIEWER, READS),
+        (Role.SCHEDULER, {Scope.PRICES_READ}),
+        (Role.PROCUREMENT, READS | WRITES),
+        (Role.ADMIN, set(Scope)),
+    ],
+)
+def test_a_role_holds_these_scopes_and_no_other(role: Role, scopes: set[Scope]) -> None:
+    assert scopes_of(role) == scopes
+
+
+def test_only_an_administrator_handles_keys() -> None:
+    assert roles_with(Scope.KEYS_ADMIN) == (Role.ADMIN,)
+
+
+@pytest.mark.parametrize("scope", Scope)
+def test_the_roles_with_a_scope_are_those_whose_bundle_has_it(scope: Scope) -> None:
+    assert set(roles_with(scope)) == {role for role in Role if scope in scopes_of(role)}

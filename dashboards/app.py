@@ -29,12 +29,13 @@ def main() -> None:
             # The same addresses as when signed in, so that a pasted link survives the sign-in.
             st.navigation(_pages(sign_in.show, sign_in.show), position="hidden").run()
             return
-        page = st.navigation(
-            _pages(lambda: renewal_meeting.show(reader), lambda: market_prices.show(reader))
-        )
-        with st.sidebar:
-            _who(reader)
-        page.run()
+        with reader.opened() as api:
+            page = st.navigation(
+                _pages(lambda: renewal_meeting.show(api), lambda: market_prices.show(api))
+            )
+            with st.sidebar:
+                _who(reader)
+            page.run()
 
 
 def _pages(renewals: Callable[[], None], market: Callable[[], None]) -> list[st.Page]:
@@ -55,7 +56,7 @@ def _who(reader: session.Session) -> None:
     st.caption(f"Signed in as **{name}** ({reader.who.role})")
     if reader.from_environment:
         st.caption("by the key in TONNAGE_API_KEY")
-    st.button("Sign out", icon=":material/logout:", on_click=session.sign_out)
+    st.button("Sign out", icon=":material/logout:", key="sign out", on_click=session.sign_out)
 
 
 main()

@@ -80,26 +80,30 @@ def price_history(paths: Sequence[PricePath], *, start: date, end: date) -> alt.
         detail="run:N", strokeDash=_dash_of_kind(kinds)
     )
     dots = base.transform_filter("datum.alone").mark_point(filled=True, size=36)
-    return alt.layer(lines, dots).add_params(chosen).properties(height=340)
+    return alt.LayerChart(layer=[lines, dots]).add_params(chosen).properties(height=340)
 
 
-def index_line(points: Sequence[IndexPoint]) -> alt.LayerChart:
+def index_line(points: Sequence[IndexPoint]) -> alt.Chart:
     """Draw an index; where it is unknown the line is broken."""
     frame = pd.DataFrame(
         [(pd.Timestamp(one.day), one.index, one.n, _told(one.day)) for one in points],
         columns=["day", "index", "n", "on"],
     )
-    base = alt.Chart(frame).encode(
-        x=_days_axis(points[0].day, points[-1].day),
-        y=alt.Y("index:Q", title="Index (start = 100)").scale(zero=False),
-        tooltip=[
-            alt.Tooltip("on:N", title="Day"),
-            alt.Tooltip("index:Q", title="Index", format=".2f"),
-            alt.Tooltip("n:Q", title="Providers compared"),
-        ],
+    dots = alt.OverlayMarkDef(size=40, color=BLUE)
+    return (
+        alt.Chart(frame)
+        .mark_line(color=BLUE, strokeWidth=2, point=dots)
+        .encode(
+            x=_days_axis(points[0].day, points[-1].day),
+            y=alt.Y("index:Q", title="Index (start = 100)").scale(zero=False),
+            tooltip=[
+                alt.Tooltip("on:N", title="Day"),
+                alt.Tooltip("index:Q", title="Index", format=".2f"),
+                alt.Tooltip("n:Q", title="Providers compared"),
+            ],
+        )
+        .properties(height=220)
     )
-    line = base.mark_line(color=BLUE, strokeWidth=2, point=alt.OverlayMarkDef(size=40, color=BLUE))
-    return alt.layer(line).properties(height=220)
 
 
 def _step_points(path: PricePath) -> Iterator[tuple[object, ...]]:

@@ -2,8 +2,8 @@
 
 import streamlit as st
 
-from dashboards.session import Session
+from broker.api.client import Client
 
 
-def show(reader: Session) -> None:
+def show(api: Client) -> None:
     st.title("Renewals")

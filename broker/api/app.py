@@ -14,6 +14,7 @@ from broker.api.answers import Answers
 from broker.api.limits import BodyLimit
 from broker.api.problems import HANDLERS, V1_STATUSES, described
 from broker.api.routes import (
+    alerts,
     assumptions,
     contracts,
     health,
@@ -33,6 +34,7 @@ from broker.settings import Settings
 from broker.store.engine import Database
 
 V1_ROUTERS: tuple[APIRouter, ...] = (
+    alerts.router,
     assumptions.router,
     contracts.router,
     keys.router,

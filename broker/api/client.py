@@ -23,6 +23,7 @@ from urllib.parse import quote
 import httpx2
 from pydantic import TypeAdapter, ValidationError
 
+from broker.api.wire.alerts import AlertList
 from broker.api.wire.contracts import ContractOut
 from broker.api.wire.keys import Whoami
 from broker.api.wire.market import GpuModelList, Market
@@ -185,6 +186,12 @@ class Client:
         """Return the page for the call about one line."""
         return self._get(
             f"/v1/renewals/{_segment(line_id)}/brief", _BRIEF.validate_json, as_of=as_of
+        )
+
+    def alerts(self, *, state: str | None = None, severity: str | None = None) -> AlertList:
+        """Return alerts, the newest first."""
+        return self._get(
+            "/v1/alerts", AlertList.model_validate_json, state=state, severity=severity
         )
 
     def _get(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from broker.cli import (
+    alerts,
     assumptions,
     contracts,
     database,
@@ -27,6 +28,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,  # its frames would show local values: prices and keys
 )
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(assumptions.app, name="assumptions")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(database.app, name="db")

@@ -14,14 +14,18 @@ import streamlit as st
 from dashboards import figures, session, sign_in, trouble
 from dashboards.screens import market_prices, renewal_meeting
 
+SIDEBAR_PIXELS: Final = 220
 _FOLDER: Final = files("dashboards")
 
 
 def main() -> None:
     """Show the page that the address names, or ask for a key first."""
     st.set_page_config(
-        page_title="Tonnage", page_icon=str(_FOLDER / "icon.png"), layout="wide"
-    )  # a file of ours: a named icon would be fetched from a font server
+        page_title="Tonnage",
+        page_icon=str(_FOLDER / "icon.png"),  # a named icon would be fetched from a font server
+        layout="wide",
+        initial_sidebar_state=SIDEBAR_PIXELS,
+    )
     st.logo(str(_FOLDER / "logo.png"), icon_image=str(_FOLDER / "icon.png"), size="large")
     with trouble.told():
         reader = session.current()

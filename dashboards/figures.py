@@ -11,7 +11,7 @@ from datetime import date, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Final
 
-from broker.api.client import Money
+from broker.api.client import Currency, Money
 
 UNKNOWN: Final = "—"
 MINUS: Final = "\u2212"
@@ -36,28 +36,43 @@ class Drawn(float):
         return made
 
 
-def total(money: Money | None, *, signed: bool = False) -> str:
+def money(amount: str, currency: str) -> Money:
+    """Return an amount that crossed the network as text."""
+    return Money(Decimal(amount), Currency(currency))
+
+
+def dollars(amount: str | None) -> Money | None:
+    """Return a market price, which is always in US dollars; None stays None."""
+    return None if amount is None else money(amount, "USD")
+
+
+def total(found: Money | None, *, signed: bool = False) -> str:
     """Return an amount to the cent, with its currency; `signed` marks more with a plus."""
-    return UNKNOWN if money is None else _money(money, 2, signed=signed)
+    return UNKNOWN if found is None else _money(found, 2, signed=signed)
 
 
-def price(money: Money | None) -> str:
+def price(found: Money | None) -> str:
     """Return a price per GPU-hour: two decimals, or as many as four if it needs them."""
-    if money is None:
+    if found is None:
         return UNKNOWN
-    exact = _rounded(money.amount, _MOST_DECIMALS).normalize()
-    return _money(money, max(2, -int(exact.as_tuple().exponent)))
+    exact = _rounded(found.amount, _MOST_DECIMALS).normalize()
+    return _money(found, max(2, -int(exact.as_tuple().exponent)))
 
 
-def short(money: Money | None, *, signed: bool = False) -> str:
+def precise(found: Money | None) -> str:
+    """Return a price with four decimals, for columns of them."""
+    return UNKNOWN if found is None else _money(found, _MOST_DECIMALS)
+
+
+def short(found: Money | None, *, signed: bool = False) -> str:
     """Return a large amount in thousands, millions or billions, with two decimals."""
-    if money is None:
+    if found is None:
         return UNKNOWN
     for step, suffix in _LARGE:
-        if abs(money.amount) >= Decimal(10) ** step:
-            scaled = Money(money.amount.scaleb(-step), money.currency)
+        if abs(found.amount) >= Decimal(10) ** step:
+            scaled = Money(found.amount.scaleb(-step), found.currency)
             return f"{_money(scaled, 2, signed=signed)}{NO_BREAK}{suffix}"
-    return _money(money, 0, signed=signed)
+    return _money(found, 0, signed=signed)
 
 
 def percent(fraction: Decimal | None, *, signed: bool = False, decimals: int = 1) -> str:
@@ -115,11 +130,11 @@ def plain(text: str) -> str:
     return _MARKUP.sub(r"\\\1", " ".join(text.split()))
 
 
-def _money(money: Money, decimals: int, *, signed: bool = False) -> str:
-    found = _rounded(money.amount, decimals)
-    sign, digits = _sign(found, signed=signed), f"{abs(found):,}"
-    symbol = _SYMBOLS.get(money.currency)
-    return f"{sign}{symbol}{digits}" if symbol else f"{sign}{digits}{NO_BREAK}{money.currency}"
+def _money(found: Money, decimals: int, *, signed: bool = False) -> str:
+    amount = _rounded(found.amount, decimals)
+    sign, digits = _sign(amount, signed=signed), f"{abs(amount):,}"
+    symbol = _SYMBOLS.get(found.currency)
+    return f"{sign}{symbol}{digits}" if symbol else f"{sign}{digits}{NO_BREAK}{found.currency}"
 
 
 def _sign(value: Decimal, *, signed: bool) -> str:

@@ -194,9 +194,7 @@ class Client:
             "/v1/alerts", AlertList.model_validate_json, state=state, severity=severity
         )
 
-    def _get(
-        self, path: str, read: Callable[[bytes], Answer], **parameters: Parameter
-    ) -> Answer:
+    def _get(self, path: str, read: Callable[[bytes], Answer], **parameters: Parameter) -> Answer:
         response = self._asked(path, parameters)
         if response.status_code != HTTPStatus.OK:
             raise self._error(response)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Final
 
 import streamlit as st
@@ -135,7 +136,7 @@ def _panel_metric(market: Market) -> None:
     last = next((step for step in reversed(market.panel) if step.index is not None), None)
     st.metric(
         "Matched panel index",
-        "unknown" if last is None or last.index is None else figures.number(last.index, 1),
+        "unknown" if last is None or last.index is None else figures.number(Decimal(last.index), 1),
         delta="too few providers at both ends"
         if last is None
         else f"{len(last.suppliers)} providers · 100 on {figures.day(market.panel_start)}",
@@ -233,7 +234,7 @@ def _panel(market: Market) -> None:
 
 
 def _price(amount: str) -> str:
-    return figures.price(amount, "USD")
+    return figures.price(figures.dollars(amount))
 
 
 def _age(latest: date | None, as_of: date) -> str:

@@ -114,28 +114,26 @@ def _print_wide(found: list[RenewalEntry]) -> None:
 def _print_stacked(found: list[RenewalEntry]) -> None:
     """Print two lines a row, so that a narrow terminal breaks none of them."""
     names = (
-        ("contract/line", "  supplier"),
+        ("contract/line", "supplier"),
         ("GPUs", ""),
         ("now", "offer"),
         ("hike", "premium"),
         ("market", "exposure"),
         ("speak by", "days"),
-        ("risk", ""),
-        ("next step", ""),
+        ("next step", "risk"),
     )
     rows = []
     for entry in found:
         supplier, line, gpus, now, offer, hike, market, premium, *rest = _cells(entry)
         exposure, speak_by, days, risk, step = rest
         stacks = (
-            (line, f"  {supplier}"),
+            (line, supplier),
             (gpus, ""),
             (now, offer),
             (hike, premium),
             (market, exposure),
             (speak_by, days),
-            (risk, ""),
-            (step, ""),
+            (step, risk),
         )
         rows.append(
             [
@@ -144,7 +142,7 @@ def _print_stacked(found: list[RenewalEntry]) -> None:
             ]
         )
     columns = [f"{upper}\n{lower}" for upper, lower in names]
-    print_table(columns, rows, numeric=set(columns[2:7]))
+    print_table(columns, rows, numeric=set(columns[2:5]))
 
 
 def _cells(entry: RenewalEntry) -> tuple[str | None, ...]:

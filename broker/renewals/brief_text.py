@@ -24,6 +24,7 @@ from pricing.money import Money, plain
 
 WIDTH = 98
 UNKNOWN = "unknown"
+NOTHING = "—"
 _LABEL = 26
 _NUMBER = 20
 _LISTED_HERE = 3
@@ -201,10 +202,12 @@ def _alternatives(brief: Brief) -> Iterator[str]:
 
 
 def _alternative(each: Alternative) -> str:
+    # Nobody can walk away to what cannot be had.
+    limit = NOTHING if each.deliverable is False else _price(each.leaving.walk_away_price)
     gpus = "" if each.gpus_offered is None else f"{each.gpus_offered:,}"
     figures = (
         f"{each.supplier[:24]:25}{gpus:>6}{_price(each.price_per_gpu_hour):>10}"
-        f"{_total(each.leaving.saving_per_year):>16}{_price(each.leaving.walk_away_price):>11}"
+        f"{_total(each.leaving.saving_per_year):>16}{limit:>11}"
     )
     return _cut(f"{figures}  {each.delivery}")
 

@@ -1,9 +1,11 @@
 """Evaluating day by day: everything once, nothing lost, nothing left that no longer holds."""
 
 import json
+import multiprocessing
 from collections.abc import Iterable
 from datetime import date, timedelta
 from decimal import Decimal
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 
 import pytest
@@ -45,7 +47,9 @@ MARKET_PRICES = Path(__file__).parents[4] / "shared" / "data" / "market-prices"
 MARCH = date(2026, 3, 1)
 JUMP_DAY = date(2026, 3, 15)
 NOTICE_DUE = date(2026, 7, 2)
-LAST_DAY = date(2026, 9, 30)
+SPAWN = multiprocessing.get_context("spawn")
+EVALUATIONS = 2
+PATIENCE_SECONDS = 60
 STREAM = contract_stream("c1")
 
 
@@ -359,6 +363,35 @@ def test_an_evaluation_that_fails_leaves_nothing_behind(database: Database) -> N
 
     assert alerts(database) == []
     assert len(evaluated(database, date(2026, 3, 20)).told) == 1
+
+
+def evaluate_with_others(url: str, start: Barrier) -> None:
+    """One evaluation among several, in a process of its own."""
+    database = Database(url)
+    start.wait(PATIENCE_SECONDS)
+    evaluated(database, MAY_15)
+    database.close()
+
+
+def test_evaluations_at_the_same_time_raise_everything_once(
+    database: Database, database_url: str
+) -> None:
+    with_contract(database)
+    with_prices(database, days_at(MARCH, ("2.99", 14), ("4.41", 6)))
+    start = SPAWN.Barrier(EVALUATIONS)
+
+    processes = [
+        SPAWN.Process(target=evaluate_with_others, args=(database_url, start))
+        for _ in range(EVALUATIONS)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(PATIENCE_SECONDS)
+
+    assert [process.exitcode for process in processes] == [0] * EVALUATIONS
+    assert len(alerts(database)) == 3
+    assert all(actions(database, row) == ["raised"] for row in alerts(database))
 
 
 def test_the_story_of_may_is_told_as_the_meeting_needs_it(sqlite: Database) -> None:

@@ -47,6 +47,10 @@ class Settings(BaseSettings):
         default=None,
         description="Secret of the webhook signature (HMAC-SHA-256)",
     )
+    webhook_allow_loopback: bool = Field(
+        default=False,
+        description="Whether the webhook may be on this machine, also without TLS",
+    )
     apprise_urls: SecretStr | None = Field(
         default=None,
         description="Apprise URLs separated by spaces (mail, Slack, Teams, PagerDuty, …)",

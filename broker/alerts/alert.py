@@ -66,6 +66,7 @@ class Finding:
     raised_on: date
     message: str
     level: Level = Level.OWNER
+    deadline_on: date | None = None  # the day by which something must be done; None: no such day
     details: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

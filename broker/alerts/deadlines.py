@@ -1,19 +1,20 @@
 """notice_deadline and expiry_no_successor: the steps before a date that may not be missed.
 
-A step is said once, on the day it is reached. Steps missed while nobody looked collapse into the
-latest one. The step after the deadline is "passed": it is said once, critical, whether the days
-were followed one by one or the deadline is first seen when it is over.
+What is said is the step in force: the latest that has been reached. Followed day by day that is
+every step once; after days on which nobody looked, the steps that were missed collapse into one;
+and a line that is put on record between two steps hears of the one before. The step after the
+deadline is "passed": it is said once, critical.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
 
-from broker.alerts.alert import Finding, Level, RuleName, fingerprint_of, key_of, whole_percent
-from broker.alerts.thresholds import PASSED, DeadlineThresholds
+from broker.alerts.alert import Finding, Level, RuleName, whole_percent
+from broker.alerts.thresholds import PASSED, DeadlineThresholds, Reach
 
 DEFAULT_THRESHOLDS = DeadlineThresholds()
 
@@ -58,6 +59,7 @@ class ContractEnd:
     is_terminated: bool = False
     is_renewal_accepted: bool = False
     fleet_share: Decimal | None = None  # of the fleet's B200-equivalents; None: unknown
+    reach: Reach = field(default_factory=Reach)
 
     def deadlines(self) -> tuple[Deadline, ...]:
         """Return the dates that still matter. Terminated or renewed: none."""
@@ -79,18 +81,17 @@ def step_text(due_on: date, days_before: int) -> str:
     return f"due {due_on.isoformat()}|{when}"
 
 
-def step_reached(
+def step_in_force(
     due_on: date,
     *,
-    after: date | None,
+    first: date,
     until: date,
     steps: Collection[int] = DEFAULT_THRESHOLDS.steps,
 ) -> Step | None:
-    """Return the latest step reached on the days after `after` up to and including `until`.
+    """Return the step in force on `until`: the latest one reached by then.
 
-    `after` is the last day already evaluated; None means that `until` is the first day, and that
-    the step in force on it is said then. Where the steps hold no PASSED, nothing is said once the
-    date is over.
+    It is said on the day it was reached, or on `first`, the first day that was looked at, if it
+    was reached before that. Where the steps hold no PASSED, nothing is said once the date is over.
     """
     if until > due_on and PASSED not in steps:
         return None
@@ -99,51 +100,32 @@ def step_reached(
         return None
     latest = min(reached)
     on = due_on - timedelta(days=latest)
-    if after is None:
-        return Step(due_on=due_on, days_before=latest, raised_on=until)
-    return Step(due_on=due_on, days_before=latest, raised_on=on) if on > after else None
+    return Step(due_on=due_on, days_before=latest, raised_on=max(on, first))
 
 
-def deadline_findings(
+def deadline_finding(
     end: ContractEnd,
+    deadline: Deadline,
     *,
-    after: date | None,
+    first: date,
     until: date,
     thresholds: DeadlineThresholds = DEFAULT_THRESHOLDS,
-) -> tuple[Finding, ...]:
-    """Return what is to be said of one contract line: at most one finding for each rule."""
-    findings = []
-    for deadline in end.deadlines():
-        step = step_reached(deadline.due_on, after=after, until=until, steps=thresholds.steps)
-        if step is not None:
-            findings.append(_finding(end, deadline.rule, step=step, thresholds=thresholds))
-    return tuple(findings)
+) -> Finding | None:
+    """Return what is to be said on `until` of one deadline of a contract line, if anything.
 
-
-def ghosts(
-    open_fingerprints: Iterable[str],
-    live: Iterable[Deadline],
-    *,
-    steps: Collection[int] = DEFAULT_THRESHOLDS.steps,
-) -> frozenset[str]:
-    """Return the open alerts that no live deadline can have raised: resolve them.
-
-    Pass only fingerprints of the two deadline rules, and every live deadline. A deadline that has
-    moved, was met, or is silenced leaves its old alerts here.
+    `first` is the first day of the stretch that is looked at.
     """
-    possible = {
-        fingerprint_of(key_of(each.rule, each.object_id, step_text(each.due_on, days)))
-        for each in live
-        for days in steps
-    }
-    return frozenset(open_fingerprints) - possible
+    step = step_in_force(deadline.due_on, first=first, until=until, steps=thresholds.steps)
+    if step is None:
+        return None
+    return _finding(end, deadline.rule, step=step, thresholds=thresholds)
 
 
 def _finding(
     end: ContractEnd, rule: RuleName, *, step: Step, thresholds: DeadlineThresholds
 ) -> Finding:
     severity = thresholds.severity(step.days_left)
-    share, details = end.fleet_share, {"due_on": step.due_on.isoformat()}
+    share, details = end.fleet_share, {"days_left": str(step.days_left)}
     if rule is RuleName.EXPIRY_NO_SUCCESSOR and share is not None:
         details["fleet_share"] = whole_percent(share)
         severity = severity.raised() if share > thresholds.big_share else severity
@@ -156,6 +138,7 @@ def _finding(
         raised_on=step.raised_on,
         message=_message(end.subject, rule, step),
         level=_level(step.days_left, thresholds),
+        deadline_on=step.due_on,
         details=details,
     )
 

@@ -57,14 +57,11 @@ def hike_severity(
 def hike_finding(
     offer: RenewalOffer,
     *,
+    severity: Severity,
     on: date,
-    standing: Severity | None = None,
     thresholds: HikeThresholds = DEFAULT_THRESHOLDS,
-) -> Finding | None:
-    """Return the finding if the offer is graver than what already stands for this quote."""
-    severity = hike_severity(offer, standing=standing, thresholds=thresholds)
-    if severity is None or (standing is not None and severity <= standing):
-        return None
+) -> Finding:
+    """Return what is to be said of an offer that has been judged this grave."""
     return Finding(
         rule=RuleName.RENEWAL_HIKE,
         severity=severity,

@@ -21,6 +21,29 @@ class AlertState(StrEnum):
     RESOLVED = "resolved"
 
 
+class AlertAction(StrEnum):
+    """What an entry in the history of an alert says."""
+
+    RAISED = "raised"
+    ACKNOWLEDGED = "acknowledged"
+    ASSIGNED = "assigned"
+    SNOOZED = "snoozed"
+    RESOLVED = "resolved"
+    REOPENED = "reopened"
+    CLEARED = "cleared"  # by an evaluation: what it was about is gone
+    RETURNED = "returned"  # by an evaluation: what had been cleared is back
+    WOKEN = "woken"  # by an evaluation: the snooze is over
+
+
+ACTION_TO: dict[AlertState, AlertAction] = {
+    AlertState.OPEN: AlertAction.REOPENED,
+    AlertState.ACKNOWLEDGED: AlertAction.ACKNOWLEDGED,
+    AlertState.ASSIGNED: AlertAction.ASSIGNED,
+    AlertState.SNOOZED: AlertAction.SNOOZED,
+    AlertState.RESOLVED: AlertAction.RESOLVED,
+}
+"""What it is called when a person moves an alert to a state."""
+
 MOVES: dict[AlertState, frozenset[AlertState]] = {
     AlertState.OPEN: frozenset(AlertState) - {AlertState.OPEN},
     AlertState.ACKNOWLEDGED: frozenset(AlertState) - {AlertState.OPEN, AlertState.ACKNOWLEDGED},
@@ -71,8 +94,11 @@ class AlertGroup:
     alerts: tuple[Alert, ...]
 
 
-def moved(alert: Alert, move: AlertMove) -> Alert:
-    """Return the alert after the move, or raise RefusedError."""
+def moved(alert: Alert, move: AlertMove, *, today: date) -> Alert:
+    """Return the alert after the move, or raise RefusedError.
+
+    `today` is the business day, which a person may have set; a snooze ends after it.
+    """
     if not move.actor.strip() or not move.reason.strip():
         raise RefusedError("every move of an alert names who and why; give an actor and a reason")
     if move.to not in MOVES[alert.state]:
@@ -83,7 +109,7 @@ def moved(alert: Alert, move: AlertMove) -> Alert:
     if (move.to is AlertState.SNOOZED) != (move.until is not None):
         raise RefusedError("snoozing an alert, and only that, names the day it comes back")
     if move.until is not None:
-        _refuse_bad_snooze(alert, until=move.until, today=move.at.date())
+        _refuse_bad_snooze(alert, until=move.until, today=today)
     return replace(
         alert,
         state=move.to,

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date
 
 from broker.alerts.alert import Finding, RuleName
-from broker.alerts.deadlines import step_reached
+from broker.alerts.deadlines import step_in_force
 from broker.alerts.thresholds import QuoteThresholds
 
 DEFAULT_THRESHOLDS = QuoteThresholds()
@@ -25,14 +25,17 @@ class QuoteValidity:
 def expiring_finding(
     quote: QuoteValidity,
     *,
-    after: date | None,
+    first: date,
     until: date,
     thresholds: QuoteThresholds = DEFAULT_THRESHOLDS,
 ) -> Finding | None:
-    """Return the latest step reached since `after`, if any. A lapsed or closed quote is silent."""
+    """Return the step in force on `until`, if any. A lapsed or closed quote is silent.
+
+    `first` is the first day of the stretch that is looked at.
+    """
     if not quote.is_open:
         return None
-    step = step_reached(quote.valid_until, after=after, until=until, steps=thresholds.steps)
+    step = step_in_force(quote.valid_until, first=first, until=until, steps=thresholds.steps)
     if step is None:
         return None
     due_on = quote.valid_until.isoformat()
@@ -44,5 +47,6 @@ def expiring_finding(
         step=step.text,
         raised_on=step.raised_on,
         message=f"{quote.subject}: the quote lapses after {due_on}; accept, counter or let it go.",
-        details={"valid_until": due_on, "days_left": str(step.days_left)},
+        deadline_on=quote.valid_until,
+        details={"days_left": str(step.days_left)},
     )

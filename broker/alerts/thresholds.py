@@ -140,9 +140,8 @@ class Reach:
         return override.scope is Scope.GLOBAL or keys[override.scope] == override.key
 
 
-Thresholds = TypeVar(
-    "Thresholds", DeadlineThresholds, QuoteThresholds, HikeThresholds, JumpThresholds
-)
+AnyThresholds = DeadlineThresholds | QuoteThresholds | HikeThresholds | JumpThresholds
+Thresholds = TypeVar("Thresholds", bound=AnyThresholds)
 
 
 def resolve(

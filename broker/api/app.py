@@ -13,7 +13,7 @@ from fastapi.middleware import Middleware
 from broker.api.answers import Answers
 from broker.api.limits import BodyLimit
 from broker.api.problems import HANDLERS, V1_STATUSES, described
-from broker.api.routes import contracts, health, keys, ledger, market, prices, suppliers
+from broker.api.routes import alerts, contracts, health, keys, ledger, market, prices, suppliers
 from broker.api.wire.problem import Problem
 from broker.api.wiring import Wiring
 from broker.clock import Clock, utc_now
@@ -22,6 +22,7 @@ from broker.settings import Settings
 from broker.store.engine import Database
 
 V1_ROUTERS: tuple[APIRouter, ...] = (
+    alerts.router,
     contracts.router,
     keys.router,
     ledger.router,

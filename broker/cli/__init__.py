@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from broker.cli import contracts, database, keys, ledger, obligations, prices, suppliers
+from broker.cli import alerts, contracts, database, keys, ledger, obligations, prices, suppliers
 from broker.cli.console import Refusals
 from broker.cli.serve import serve
 
@@ -15,6 +15,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,  # its frames would show local values: prices and keys
 )
+app.add_typer(alerts.app, name="alerts")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(database.app, name="db")
 app.add_typer(keys.app, name="keys")

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.alerts.alert import Severity
+from broker.alerts.alert import Finding, Severity
 from broker.alerts.hike import RenewalOffer, hike_finding, hike_severity
 
 TODAY = date(2026, 5, 15)
@@ -20,6 +20,12 @@ FAIR = RenewalOffer(
     premium=Decimal(0),
     over_cap=None,
 )
+
+
+def found(offer: RenewalOffer, standing: Severity | None = None) -> Finding | None:
+    severity = hike_severity(offer, standing=standing)
+    return None if severity is None else hike_finding(offer, severity=severity, on=TODAY)
+
 
 fractions = st.none() | st.decimals("-0.9", "3", places=3)
 offers = st.builds(
@@ -57,7 +63,7 @@ def test_an_offer_above_the_cap_is_critical() -> None:
 
 
 def test_without_a_benchmark_the_hike_decides_and_the_message_says_so() -> None:
-    finding = hike_finding(replace(FAIR, hike=Decimal("0.3"), premium=None), on=TODAY)
+    finding = found(replace(FAIR, hike=Decimal("0.3"), premium=None))
 
     assert finding is not None
     assert finding.severity is Severity.HIGH
@@ -67,13 +73,13 @@ def test_without_a_benchmark_the_hike_decides_and_the_message_says_so() -> None:
 def test_an_offer_of_which_nothing_is_known_is_silent() -> None:
     unknown = replace(FAIR, hike=None, premium=None)
 
-    assert hike_finding(unknown, on=TODAY) is None
+    assert found(unknown) is None
 
 
 def test_the_largest_hike_of_the_year_reads_as_a_ratio() -> None:
     offer = replace(FAIR, hike=Decimal("0.9392"), premium=Decimal("0.1591"))
 
-    finding = hike_finding(offer, on=TODAY)
+    finding = found(offer)
 
     assert finding is not None
     assert finding.key == "renewal_hike|line 42|quote Q-1|critical"
@@ -83,13 +89,17 @@ def test_the_largest_hike_of_the_year_reads_as_a_ratio() -> None:
     )
 
 
-def test_what_stands_is_not_said_again_but_what_is_graver_is() -> None:
+def test_what_stands_keeps_its_fingerprint_and_what_is_graver_has_another() -> None:
     offer = replace(FAIR, hike=Decimal("0.3"))
 
-    assert hike_finding(offer, on=TODAY, standing=Severity.HIGH) is None
-    worse = hike_finding(replace(offer, hike=Decimal("0.6")), on=TODAY, standing=Severity.HIGH)
+    first, again = found(offer), found(offer, standing=Severity.HIGH)
+    worse = found(replace(offer, hike=Decimal("0.6")), standing=Severity.HIGH)
+
+    assert first is not None
+    assert first == again
     assert worse is not None
     assert worse.severity is Severity.CRITICAL
+    assert worse.fingerprint != first.fingerprint
 
 
 @pytest.mark.parametrize(
@@ -113,12 +123,10 @@ def test_a_standing_warning_does_not_lower_the_bar_for_a_graver_one() -> None:
 
 
 @given(offer=offers)
-def test_an_offer_is_said_once(offer: RenewalOffer) -> None:
-    first = hike_finding(offer, on=TODAY)
+def test_an_offer_that_stands_is_judged_as_before(offer: RenewalOffer) -> None:
+    first = hike_severity(offer)
 
-    if first is not None:
-        assert hike_finding(offer, on=TODAY, standing=first.severity) is None
-        assert hike_severity(offer, standing=first.severity) is first.severity
+    assert hike_severity(offer, standing=first) is first
 
 
 @given(offer=offers, more=st.decimals("0", "2", places=3))
@@ -135,7 +143,7 @@ def test_a_higher_offer_is_never_judged_milder(offer: RenewalOffer, more: Decima
 
 @given(premium=st.decimals("0.101", "3", places=3))
 def test_the_message_does_not_tell_how_far_above_a_public_benchmark(premium: Decimal) -> None:
-    finding = hike_finding(replace(FAIR, hike=None, premium=premium), on=TODAY)
-    other = hike_finding(replace(FAIR, hike=None, premium=Decimal("0.2")), on=TODAY)
+    finding = found(replace(FAIR, hike=None, premium=premium))
+    other = found(replace(FAIR, hike=None, premium=Decimal("0.2")))
 
     assert finding == other

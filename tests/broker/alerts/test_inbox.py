@@ -22,6 +22,7 @@ from broker.alerts.inbox import (
 from broker.errors import RefusedError
 
 NOW = datetime(2026, 6, 1, 9, tzinfo=UTC)
+TODAY = NOW.date()
 DUE = date(2026, 6, 20)
 ALERT = Alert(
     fingerprint="f1",
@@ -52,10 +53,10 @@ def test_an_alert_moves_along_the_graph_and_nowhere_else(start: AlertState, to: 
     alert = replace(ALERT, state=start)
 
     if to in MOVES[start]:
-        assert moved(alert, a_move(to)).state is to
+        assert moved(alert, a_move(to), today=TODAY).state is to
     else:
         with pytest.raises(RefusedError, match="cannot become"):
-            moved(alert, a_move(to))
+            moved(alert, a_move(to), today=TODAY)
 
 
 @pytest.mark.parametrize("blank", [{"actor": " "}, {"reason": ""}])
@@ -63,35 +64,41 @@ def test_every_move_names_who_and_why(blank: dict[str, Any]) -> None:
     nameless = replace(a_move(AlertState.ACKNOWLEDGED), **blank)
 
     with pytest.raises(RefusedError, match="who and why"):
-        moved(ALERT, nameless)
+        moved(ALERT, nameless, today=TODAY)
 
 
 def test_an_assignment_names_somebody() -> None:
     with pytest.raises(RefusedError, match="assignee"):
-        moved(ALERT, replace(a_move(AlertState.ASSIGNED), assignee=None))
+        moved(ALERT, replace(a_move(AlertState.ASSIGNED), assignee=None), today=TODAY)
     with pytest.raises(RefusedError, match="assignee"):
-        moved(ALERT, replace(a_move(AlertState.RESOLVED), assignee="lee"))
-    assert moved(ALERT, a_move(AlertState.ASSIGNED)).assignee == "lee"
+        moved(ALERT, replace(a_move(AlertState.RESOLVED), assignee="lee"), today=TODAY)
+    assert moved(ALERT, a_move(AlertState.ASSIGNED), today=TODAY).assignee == "lee"
 
 
 def test_a_snooze_names_its_end() -> None:
     with pytest.raises(RefusedError, match="comes back"):
-        moved(ALERT, replace(a_move(AlertState.SNOOZED), until=None))
+        moved(ALERT, replace(a_move(AlertState.SNOOZED), until=None), today=TODAY)
     with pytest.raises(RefusedError, match="comes back"):
-        moved(ALERT, replace(a_move(AlertState.RESOLVED), until=DUE))
+        moved(ALERT, replace(a_move(AlertState.RESOLVED), until=DUE), today=TODAY)
 
 
 def test_a_snooze_may_last_until_the_deadline_and_no_longer() -> None:
     snooze = a_move(AlertState.SNOOZED)
 
-    assert moved(ALERT, replace(snooze, until=DUE)).snoozed_until == DUE
+    assert moved(ALERT, replace(snooze, until=DUE), today=TODAY).snoozed_until == DUE
     with pytest.raises(RefusedError, match="pass the deadline"):
-        moved(ALERT, replace(snooze, until=DUE + timedelta(days=1)))
+        moved(ALERT, replace(snooze, until=DUE + timedelta(days=1)), today=TODAY)
+
+
+def test_a_snooze_is_measured_against_the_business_day_not_the_clock() -> None:
+    years_later = replace(a_move(AlertState.SNOOZED), at=NOW + timedelta(days=900))
+
+    assert moved(ALERT, years_later, today=TODAY).snoozed_until == date(2026, 6, 10)
 
 
 def test_a_snooze_of_no_length_is_refused() -> None:
     with pytest.raises(RefusedError, match="later day"):
-        moved(ALERT, replace(a_move(AlertState.SNOOZED), until=NOW.date()))
+        moved(ALERT, replace(a_move(AlertState.SNOOZED), until=NOW.date()), today=TODAY)
 
 
 @given(
@@ -101,7 +108,7 @@ def test_a_snooze_of_no_length_is_refused() -> None:
 def test_no_snooze_ever_passes_the_deadline(due_on: date, until: date) -> None:
     alert = replace(ALERT, due_on=due_on)
     try:
-        snoozed = moved(alert, replace(a_move(AlertState.SNOOZED), until=until))
+        snoozed = moved(alert, replace(a_move(AlertState.SNOOZED), until=until), today=TODAY)
     except RefusedError:
         assert until > due_on or until <= NOW.date()
         return
@@ -111,7 +118,7 @@ def test_no_snooze_ever_passes_the_deadline(due_on: date, until: date) -> None:
 
 
 def test_a_snoozed_alert_wakes_on_its_day() -> None:
-    snoozed = moved(ALERT, a_move(AlertState.SNOOZED))
+    snoozed = moved(ALERT, a_move(AlertState.SNOOZED), today=TODAY)
 
     assert not wakes(snoozed, today=date(2026, 6, 9))
     assert wakes(snoozed, today=date(2026, 6, 10))
@@ -145,7 +152,7 @@ def test_an_alert_that_opens_again_has_its_full_time() -> None:
     resolved = replace(ALERT, state=AlertState.RESOLVED)
     later = NOW + timedelta(days=5)
 
-    reopened = moved(resolved, replace(a_move(AlertState.OPEN), at=later))
+    reopened = moved(resolved, replace(a_move(AlertState.OPEN), at=later), today=TODAY)
 
     assert climbed(reopened, now=later + timedelta(hours=1)) is Level.OWNER
 

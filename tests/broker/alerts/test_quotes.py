@@ -23,7 +23,7 @@ def before(days: int) -> date:
     [(14, Severity.INFO), (7, Severity.WARN), (3, Severity.HIGH), (1, Severity.HIGH)],
 )
 def test_each_step_has_its_severity(days_left: int, severity: Severity) -> None:
-    finding = expiring_finding(QUOTE, after=before(days_left + 1), until=before(days_left))
+    finding = expiring_finding(QUOTE, first=before(days_left), until=before(days_left))
 
     assert finding is not None
     assert finding.severity is severity
@@ -31,31 +31,33 @@ def test_each_step_has_its_severity(days_left: int, severity: Severity) -> None:
 
 
 def test_missed_steps_collapse_into_the_latest() -> None:
-    finding = expiring_finding(QUOTE, after=before(20), until=before(2))
+    finding = expiring_finding(QUOTE, first=before(20), until=before(2))
 
     assert finding is not None
     assert finding.step == "due 2026-06-14|T-3"
+    assert finding.raised_on == before(3)
 
 
 def test_a_quote_that_is_no_longer_open_is_silent() -> None:
-    assert expiring_finding(replace(QUOTE, is_open=False), after=None, until=before(1)) is None
+    closed = replace(QUOTE, is_open=False)
+
+    assert expiring_finding(closed, first=before(1), until=before(1)) is None
 
 
 @given(days=st.integers(min_value=1, max_value=400))
 def test_a_lapsed_quote_is_silent(days: int) -> None:
-    assert expiring_finding(QUOTE, after=None, until=before(-days)) is None
-    assert expiring_finding(QUOTE, after=before(30), until=before(-days)) is None
+    assert expiring_finding(QUOTE, first=before(-days), until=before(-days)) is None
+    assert expiring_finding(QUOTE, first=before(30), until=before(-days)) is None
 
 
 @given(start=st.integers(min_value=0, max_value=40))
 def test_severity_never_falls_as_a_quote_runs_out(start: int) -> None:
-    first = expiring_finding(QUOTE, after=None, until=before(start))
-    later = [
-        expiring_finding(QUOTE, after=before(days + 1), until=before(days))
-        for days in range(start - 1, -1, -1)
+    daily = [
+        expiring_finding(QUOTE, first=before(start), until=before(days))
+        for days in range(start, -1, -1)
     ]
 
-    said = [finding for finding in (first, *later) if finding is not None]
+    said = [finding for finding in daily if finding is not None]
 
     assert [each.severity for each in said] == sorted(each.severity for each in said)
-    assert len({each.fingerprint for each in said}) == len(said)
+    assert {each.raised_on for each in said} <= {before(days) for days in range(start + 1)}

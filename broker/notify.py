@@ -1,1 +1,0 @@
-"""Sends alerts out: log, signed JSON webhook, and everything Apprise reaches."""

@@ -6,6 +6,7 @@ import typer
 
 from broker.cli import alerts, contracts, database, keys, ledger, obligations, prices, suppliers
 from broker.cli.console import Refusals
+from broker.cli.dashboard import dashboard
 from broker.cli.serve import serve
 
 app = typer.Typer(
@@ -24,6 +25,7 @@ app.add_typer(obligations.app, name="obligations")
 app.add_typer(prices.app, name="prices")
 app.add_typer(suppliers.app, name="suppliers")
 app.command()(serve)
+app.command()(dashboard)
 
 
 @app.callback()

@@ -13,7 +13,19 @@ from fastapi.middleware import Middleware
 from broker.api.answers import Answers
 from broker.api.limits import BodyLimit
 from broker.api.problems import HANDLERS, V1_STATUSES, described
-from broker.api.routes import alerts, contracts, health, keys, ledger, market, prices, suppliers
+from broker.api.routes import (
+    alerts,
+    assumptions,
+    contracts,
+    health,
+    keys,
+    ledger,
+    market,
+    prices,
+    quotes,
+    renewals,
+    suppliers,
+)
 from broker.api.wire.problem import Problem
 from broker.api.wiring import Wiring
 from broker.clock import Clock, utc_now
@@ -23,11 +35,14 @@ from broker.store.engine import Database
 
 V1_ROUTERS: tuple[APIRouter, ...] = (
     alerts.router,
+    assumptions.router,
     contracts.router,
     keys.router,
     ledger.router,
     market.router,
     prices.router,
+    quotes.router,
+    renewals.router,
     suppliers.router,
 )
 """Every router under /v1, by name of its file: a new noun adds one entry."""

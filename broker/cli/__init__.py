@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from broker.cli import alerts, contracts, database, keys, ledger, obligations, prices, suppliers
+from broker.cli import (
+    alerts,
+    assumptions,
+    contracts,
+    database,
+    keys,
+    ledger,
+    obligations,
+    prices,
+    quotes,
+    renewals,
+    suppliers,
+)
 from broker.cli.console import Refusals
 from broker.cli.dashboard import dashboard
 from broker.cli.serve import serve
@@ -17,12 +29,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # its frames would show local values: prices and keys
 )
 app.add_typer(alerts.app, name="alerts")
+app.add_typer(assumptions.app, name="assumptions")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(database.app, name="db")
 app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(obligations.app, name="obligations")
 app.add_typer(prices.app, name="prices")
+app.add_typer(quotes.app, name="quotes")
+app.add_typer(renewals.app, name="renewals")
 app.add_typer(suppliers.app, name="suppliers")
 app.command()(serve)
 app.command()(dashboard)

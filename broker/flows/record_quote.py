@@ -25,7 +25,7 @@ from broker.identity import new_id
 from broker.store import ledger
 from broker.store.contracts import all_contracts, all_suppliers, find_line, stream_of_quote
 from broker.store.engine import Database
-from broker.store.renewals import quote_by_id, quote_id_of
+from broker.store.renewals import KnownQuote, all_quotes, quote_by_id, quote_id_of
 from broker.store.tables import SupplierRow
 
 
@@ -79,9 +79,15 @@ def import_quotes(
     )
 
 
+def list_quotes(database: Database, *, on: date) -> list[KnownQuote]:
+    """Return every quote received by a day, newest first."""
+    with database.reading() as session:
+        return all_quotes(session, on=on)
+
+
 def record_quote(
     database: Database, cells: Mapping[str, str], *, source: str, actor: str, clock: Clock
-) -> Quote:
+) -> KnownQuote:
     """Record one quote and return it; the same quote again returns the one on record.
 
     `cells` holds the columns of a quote sheet by name. Raises BadInputError with every fault.
@@ -96,10 +102,9 @@ def record_quote(
             raise BadInputError(reasons, faults=tuple(faults))
         (wanted,) = placed
         known = _known_quotes(session).get(_content(wanted.stream, wanted.quote))
-        if known is not None:
-            return known
-        _write(session, placed, source=source, actor=actor, at=clock())
-        return wanted.quote
+        if known is None:
+            _write(session, placed, source=source, actor=actor, at=clock())
+        return quote_by_id(session, (known or wanted.quote).id)
 
 
 def move_quote(
@@ -112,7 +117,7 @@ def move_quote(
     actor: str,
     clock: Clock,
     override_reason: str | None = None,
-) -> Quote:
+) -> KnownQuote:
     """Note what became of a quote on a day, and why; return the quote as it then stands.
 
     `override_reason` is why a quote that has lapsed or was withdrawn is accepted all the same.
@@ -135,7 +140,7 @@ def move_quote(
         )
         stream = stream_of_quote(session, quote_id)
         ledger.append(session, stream, [draft], recorded_at=clock())
-        return quote_by_id(session, quote_id)[0]
+        return quote_by_id(session, quote_id)
 
 
 def _supplier_key(session: Session) -> Callable[[str], str]:

@@ -25,7 +25,7 @@ from broker.renewals.assumptions import (
     assumption_value,
 )
 from broker.store.engine import Database
-from broker.store.renewals import add_assumption, all_assumptions, find_scope
+from broker.store.renewals import add_assumption, all_assumptions, find_scope, scope_label
 
 COLUMNS = Columns(
     names=("name", "scope", "value", "valid_from", "source"),
@@ -34,6 +34,15 @@ COLUMNS = Columns(
 SOURCE_LENGTH = 400
 
 _Read = TypeVar("_Read")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownAssumption:
+    """A statement on record, its scope as people write it, and whether it counts on a day."""
+
+    stated: Assumption
+    scope: str
+    in_force: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,10 +56,18 @@ class AssumptionImport:
     dry_run: bool
 
 
+def list_assumptions(database: Database, *, on: date) -> list[KnownAssumption]:
+    """Return every statement by name and scope, the newest last, and whether it is in force."""
+    with database.reading() as session:
+        stated = all_assumptions(session)
+        known = Assumptions(stated)
+        return [_known(session, each, known, on=on) for each in stated]
+
+
 def state_assumption(
     database: Database, cells: Mapping[str, str], *, actor: str, clock: Clock
-) -> Assumption:
-    """Append one statement and return it; one that repeats what is in force is not appended again.
+) -> KnownAssumption:
+    """Append one statement and return it; one that repeats what is on record is not appended again.
 
     `cells` holds the columns of a sheet by name. Raises BadInputError with every fault.
     """
@@ -61,10 +78,11 @@ def state_assumption(
             reasons = "; ".join(fault.message for fault in row.faults)
             raise BadInputError(reasons, faults=tuple(row.faults))
         same = _repeated(Assumptions(all_assumptions(session)), wanted)
-        if same is not None:
-            return same
-        add_assumption(session, wanted)
-        return wanted
+        if same is None:
+            add_assumption(session, wanted)
+            session.flush()
+        known = Assumptions(all_assumptions(session))
+        return _known(session, same or wanted, known, on=wanted.valid_from)
 
 
 def import_assumptions(
@@ -148,6 +166,16 @@ def _or_refused(read: Callable[[str], _Read]) -> Callable[[str], _Read]:
             raise CellRefusedError(Code.UNKNOWN_VALUE, str(refusal)) from refusal
 
     return cell_reading
+
+
+def _known(
+    session: Session, stated: Assumption, known: Assumptions, *, on: date
+) -> KnownAssumption:
+    return KnownAssumption(
+        stated=stated,
+        scope=scope_label(session, stated.scope),
+        in_force=known.latest(stated.name, stated.scope, on=on) == stated,
+    )
 
 
 def _repeated(known: Assumptions, wanted: Assumption) -> Assumption | None:

@@ -24,6 +24,7 @@ from broker.renewals.recommendation import (
     price_text,
     recommend,
 )
+from pricing.market import Widening
 
 _OF_LEAVING = frozenset(
     {
@@ -116,29 +117,25 @@ def _figures(
         yield Figure(
             name="best alternative",
             value=price_text(best.price_per_gpu_hour),
-            source=f"{best.supplier}, {best.delivery}",
+            source=f"{best.supplier}, delivers {best.delivery_on}, needed by {best.needed_by}",
         )
         yield from _walk_away(best, grounds)
     for stated in evidence.used:
         if stated.name in _OF_LEAVING:
-            value = f"{stated.value} {stated.unit}".strip()
-            yield Figure(name=stated.name, value=value, source=stated.source)
+            yield Figure(name=stated.name, value=stated.value, source=stated.source)
 
 
 def benchmark_words(market: MarketView) -> str:
-    """Return what a benchmark is the median of, in words."""
-    parts = [
-        f"median of {market.n} suppliers",
-        market.gpu_model,
-        market.form_factor,
-        market.tenor,
-        market.region_group,
-        market.tier,
-    ]
-    words = ", ".join(part for part in parts if part)
-    if market.widened:
-        words += f"; widened by {', '.join(market.widened)}"
-    return words
+    """Return what a benchmark is the median of, in words, and what had to be widened for it."""
+    tenor, region, tier = market.tenor, market.region_group, market.tier
+    if Widening.TENOR in market.widened:
+        tenor = f"{tenor} and neighbours"
+    if Widening.REGION in market.widened:
+        region = "any region"
+    if Widening.TIER in market.widened:
+        tier = "any class"
+    parts = (f"median of {market.n} suppliers", market.gpu_model, market.form_factor)
+    return ", ".join(part for part in (*parts, tenor, region, tier) if part)
 
 
 def _walk_away(best: Alternative, grounds: Grounds) -> Iterator[Figure]:

@@ -14,7 +14,7 @@ from decimal import Decimal
 from broker.contracts.quote import Quote
 from broker.contracts.supplier import Supplier
 from broker.renewals import shown
-from broker.renewals.comparables import OPEN_MARKET, ComparedQuote, form_group
+from broker.renewals.comparables import OPEN_MARKET, ComparedQuote, form_group, region_group
 from broker.renewals.leaving import Leaving, LeavingCosts, Staying, what_leaving_gains
 from broker.renewals.market_view import supplier_name
 from broker.renewals.switching import latest_double_running_start
@@ -46,8 +46,19 @@ class Alternative:
     leaving: Leaving
 
 
+def rival_offers(
+    compared: Iterable[ComparedQuote], *, staying: Staying
+) -> tuple[ComparedQuote, ...]:
+    """Return the open quotes of other suppliers for the like of the line."""
+    return tuple(
+        each
+        for each in compared
+        if each.quote.supplier_key != staying.incumbent and _is_open_offer(each.quote, staying)
+    )
+
+
 def ways_out(
-    compared: Iterable[ComparedQuote],
+    rivals: Iterable[ComparedQuote],
     listed: Iterable[Observation],
     *,
     staying: Staying,
@@ -58,17 +69,19 @@ def ways_out(
 
     Within a group the lowest walk-away price leads, or the lowest price while that is unknown.
     """
-    quoted = [
-        _of_quote(each, staying=staying, costs=costs, suppliers=suppliers)
-        for each in compared
-        if each.quote.supplier_key != staying.incumbent and _is_open_offer(each.quote, staying)
-    ]
+    quoted = [_of_quote(each, staying=staying, costs=costs, suppliers=suppliers) for each in rivals]
     others = [each for each in listed if each.supplier != staying.incumbent]
     cheapest = sorted(others, key=lambda each: each.price_per_gpu_hour.amount)[:LISTED_SHOWN]
     on_list = [
         _of_list(each, staying=staying, costs=costs, suppliers=suppliers) for each in cheapest
     ]
     return (*sorted(quoted, key=_best_first), *on_list)
+
+
+def is_elsewhere(quote: Quote, staying: Staying) -> bool:
+    """Say whether a quote is for another part of the world than the line."""
+    ours, theirs = region_group(staying.line.region), region_group(quote.region)
+    return ours is not None and theirs is not None and ours != theirs
 
 
 def best_deliverable(ranked: Sequence[Alternative]) -> Alternative | None:
@@ -108,7 +121,7 @@ def _of_quote(
     quote = compared.quote
     arrives = delivery_day(quote, as_of=staying.as_of)
     needed_by = _needed_by(staying, costs)
-    deliverable, why = _delivery(quote.gpu_count, arrives, needed_by=needed_by, staying=staying)
+    deliverable, why = _delivery(quote, arrives, staying=staying, costs=costs)
     return Alternative(
         source=SourceKind.QUOTE.value,
         supplier=supplier_name(quote.supplier_key, suppliers),
@@ -162,22 +175,42 @@ def _needed_by(staying: Staying, costs: LeavingCosts) -> date | None:
 
 
 def _delivery(
-    gpus: int, arrives: date | None, *, needed_by: date | None, staying: Staying
+    quote: Quote, arrives: date | None, *, staying: Staying, costs: LeavingCosts
 ) -> tuple[bool | None, str]:
-    """Say whether enough GPUs arrive in time; None while that is not known."""
-    if gpus < staying.line.gpu_count:
-        return False, f"too few: {gpus:,} of {staying.line.gpu_count:,} GPUs"
+    """Say whether enough GPUs arrive in time where they are needed; None while it is not known."""
+    found = [
+        _enough(quote, staying),
+        _in_time(arrives, staying=staying, needed_by=_needed_by(staying, costs)),
+        _in_place(quote, staying=staying, serves=costs.other_regions_serve),
+    ]
+    for verdict in (False, None):
+        reasons = [why for answer, why in found if answer is verdict]
+        if reasons:
+            return verdict, ", ".join(reasons)
+    return True, f"in time, {arrives}"
+
+
+def _enough(quote: Quote, staying: Staying) -> tuple[bool | None, str]:
+    return quote.gpu_count >= staying.line.gpu_count, "too few GPUs"
+
+
+def _in_time(
+    arrives: date | None, *, staying: Staying, needed_by: date | None
+) -> tuple[bool | None, str]:
     if arrives is None:
-        return None, "states no delivery day or lead time"
-    if arrives >= staying.end_on:
-        return False, f"too late: {arrives}, service ends {staying.last_day}"
+        return None, "no delivery day stated"
+    if arrives >= staying.end_on or (needed_by is not None and arrives > needed_by):
+        return False, f"too late, {arrives}"
     if needed_by is None:
-        return None, f"delivers {arrives}; days of double running unknown"
-    if arrives > needed_by:
-        return False, f"too late: {arrives}, double running starts {needed_by}"
+        return None, f"{arrives}: time to move unknown"
     if needed_by < staying.as_of:
-        return False, f"too late: double running had to start {needed_by}"
-    return True, f"in time: {arrives}, needed by {needed_by}"
+        return False, f"too late to start {needed_by}"
+    return True, "in time"
+
+
+def _in_place(quote: Quote, *, staying: Staying, serves: bool | None) -> tuple[bool | None, str]:
+    answer = serves if is_elsewhere(quote, staying) else True
+    return answer, f"in {quote.region}" + ("" if answer is False else ", does that serve?")
 
 
 def _best_first(each: Alternative) -> tuple[int, Decimal, Decimal, str, str]:

@@ -19,6 +19,7 @@ from broker.errors import BadInputError
 from pricing.money import Currency, Money, plain
 
 MAX_WHOLE_DIGITS = 12
+YES, NO = "yes", "no"
 
 _NUMBER = re.compile(rf"([0-9]{{1,{MAX_WHOLE_DIGITS}}})(?:\.([0-9]{{1,6}}))?")
 _MONEY = re.compile(r"(\S+)\s+([A-Za-z]{3})")
@@ -40,6 +41,7 @@ class AssumptionName(StrEnum):
     LOST_PREPAYMENT = "lost_prepayment"
     REFERENCE_UPLIFT_CAP = "reference_uplift_cap"
     B200_FACTOR = "b200_factor"
+    OTHER_REGIONS_SERVE = "other_regions_serve"
 
 
 class Unit(StrEnum):
@@ -50,6 +52,7 @@ class Unit(StrEnum):
     DAYS = "days"
     TOKENS_PER_SECOND = "tokens per second"
     B200_PER_GPU = "B200s per GPU"
+    ANSWER = "yes or no"
 
 
 class ScopeKind(StrEnum):
@@ -98,8 +101,13 @@ class Assumption:
     recorded_at: datetime
 
     @property
+    def is_yes(self) -> bool:
+        """Say whether an assumption that is an answer says yes."""
+        return self.value == YES
+
+    @property
     def number(self) -> Decimal:
-        """Return the bare number, whatever its unit."""
+        """Return the bare number, whatever its unit; ValueError for an answer."""
         return Decimal(self.value.split()[0])
 
     @property
@@ -178,6 +186,10 @@ def assumption_value(name: AssumptionName, text: str) -> str:
     definition = DEFINITIONS[name]
     currency = ""
     number = text.strip()
+    if definition.unit is Unit.ANSWER:
+        if number.lower() not in (YES, NO):
+            raise _refused(name, f"write {YES} or {NO}")
+        return number.lower()
     if definition.unit is Unit.MONEY:
         found = _MONEY.fullmatch(number)
         if found is None or found.group(2).upper() not in ACTIVE_CODES:
@@ -224,13 +236,13 @@ DEFINITIONS: Mapping[AssumptionName, Definition] = {
     ),
     AssumptionName.TOKENS_PER_GPU_SECOND: Definition(
         unit=Unit.TOKENS_PER_SECOND,
-        meaning="tokens that a busy GPU makes in a second",
+        meaning="number of tokens that a busy GPU makes in a second",
         example="3000",
         may_be_zero=False,
     ),
     AssumptionName.REVENUE_PER_MILLION_TOKENS: Definition(
         unit=Unit.MONEY,
-        meaning="what we sell a million tokens for",
+        meaning="price at which we sell a million tokens",
         example="'0.80 USD'",
         may_be_zero=False,
     ),
@@ -239,24 +251,28 @@ DEFINITIONS: Mapping[AssumptionName, Definition] = {
     ),
     AssumptionName.ANNUAL_GPU_SPEND: Definition(
         unit=Unit.MONEY,
-        meaning="what we spend on GPUs in a year with all suppliers",
+        meaning="yearly spend on GPUs with all suppliers",
         example="'250000000 USD'",
         may_be_zero=False,
     ),
     AssumptionName.REPLACEMENT_LEAD_DAYS: Definition(
-        unit=Unit.DAYS, meaning="days from an order to as many new GPUs", example="450"
+        unit=Unit.DAYS, meaning="number of days from an order to as many new GPUs", example="450"
     ),
     AssumptionName.MIGRATION_WORK_COST: Definition(
-        unit=Unit.MONEY, meaning="work of moving to another supplier, once", example="'150000 USD'"
+        unit=Unit.MONEY,
+        meaning="cost of the work of moving to another supplier",
+        example="'150000 USD'",
     ),
     AssumptionName.DOUBLE_RUNNING_DAYS: Definition(
-        unit=Unit.DAYS, meaning="days on which old and new capacity are both paid", example="21"
+        unit=Unit.DAYS,
+        meaning="number of days on which old and new capacity are both paid",
+        example="21",
     ),
     AssumptionName.EGRESS_COST: Definition(
-        unit=Unit.MONEY, meaning="taking the data out, once", example="'40000 USD'"
+        unit=Unit.MONEY, meaning="cost of taking the data out", example="'40000 USD'"
     ),
     AssumptionName.EARLY_TERMINATION_FEE: Definition(
-        unit=Unit.MONEY, meaning="fee for leaving; zero at the regular end", example="'0 USD'"
+        unit=Unit.MONEY, meaning="fee for leaving, which is 0 at the regular end", example="'0 USD'"
     ),
     AssumptionName.LOST_PREPAYMENT: Definition(
         unit=Unit.MONEY, meaning="prepayment that is not given back on leaving", example="'0 USD'"
@@ -266,10 +282,15 @@ DEFINITIONS: Mapping[AssumptionName, Definition] = {
     ),
     AssumptionName.B200_FACTOR: Definition(
         unit=Unit.B200_PER_GPU,
-        meaning="B200s that do the work of one such GPU",
+        meaning="number of B200s that do the work of one such GPU",
         example="0.40",
         may_be_zero=False,
         scopes=_NOT_GLOBAL,
+    ),
+    AssumptionName.OTHER_REGIONS_SERVE: Definition(
+        unit=Unit.ANSWER,
+        meaning="answer whether GPUs in another part of the world would do",
+        example="yes",
     ),
 }
 """Every assumption; the one place for its unit, its bounds and its words."""

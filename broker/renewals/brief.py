@@ -11,7 +11,13 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from broker.renewals.advising import advice_of
-from broker.renewals.alternatives import Alternative, best_deliverable, ways_out
+from broker.renewals.alternatives import (
+    Alternative,
+    best_deliverable,
+    is_elsewhere,
+    rival_offers,
+    ways_out,
+)
 from broker.renewals.assumptions import AssumptionName
 from broker.renewals.comparables import converted_lists, market_of_lists
 from broker.renewals.economics import Economics, economics, stated_workload
@@ -70,13 +76,7 @@ def brief_of(facts: RenewalFacts) -> Brief:
     )
     listed = converted_lists(facts.listed, evidence)
     market = _market(grounds, listed)
-    alternatives = ways_out(
-        grounds.compared,
-        listed,
-        staying=grounds.staying,
-        costs=stated_leaving_costs(evidence),
-        suppliers=facts.suppliers,
-    )
+    alternatives = _alternatives(grounds, listed, evidence)
     best = best_deliverable(alternatives)
     offer = _offered(grounds, evidence)
     unit_costs = _economics(grounds, evidence)
@@ -118,6 +118,21 @@ def _market(grounds: Grounds, listed: tuple[Observation, ...]) -> Market:
     return Market(
         quotes=market_view(grounds.market, price=price, suppliers=facts.suppliers),
         lists=market_view(lists, price=price, suppliers=facts.suppliers),
+    )
+
+
+def _alternatives(
+    grounds: Grounds, listed: tuple[Observation, ...], evidence: Evidence
+) -> tuple[Alternative, ...]:
+    staying = grounds.staying
+    rivals = rival_offers(grounds.compared, staying=staying)
+    elsewhere = any(is_elsewhere(each.quote, staying) for each in rivals)
+    return ways_out(
+        rivals,
+        listed,
+        staying=staying,
+        costs=stated_leaving_costs(evidence, some_elsewhere=elsewhere),
+        suppliers=grounds.facts.suppliers,
     )
 
 

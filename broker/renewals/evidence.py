@@ -19,7 +19,6 @@ from broker.renewals.assumptions import (
     Assumptions,
     ScopeKind,
     Subject,
-    Unit,
 )
 from pricing.fx import Converted, FxTable, NoRateError
 from pricing.money import USD, Currency, Money
@@ -100,6 +99,11 @@ class Evidence:
         self._used[name] = found
         return found.number
 
+    def answer(self, name: AssumptionName, *, needed_for: str) -> bool | None:
+        """Return a stated yes or no; None, and noted, when nobody stated it."""
+        found = self._find(name, needed_for)
+        return None if found is None else found.is_yes
+
     def days(self, name: AssumptionName, *, needed_for: str) -> int | None:
         """Return a stated number of days; None, and noted, when nobody stated it."""
         found = self.number(name, needed_for=needed_for)
@@ -121,7 +125,7 @@ class Evidence:
                 what=f"exchange rate {pair}",
                 why=f"no rate of the last {RATE_MAX_AGE_DAYS} days on {self.on}; without it "
                 f"{needed_for} stays unknown",
-                how="tonnage fx import FILE",
+                how="tonnage prices fx FILE",
             )
             return None
         self._conversions[found.statement()] = None
@@ -161,7 +165,7 @@ class Evidence:
         return Stated(
             name=used.name.value,
             value=used.value,
-            unit="" if unit is Unit.MONEY else unit.value,
+            unit=unit.value,
             scope=scope,
             valid_from=used.valid_from,
             source=used.source,

@@ -161,8 +161,7 @@ def _offer(facts: RenewalFacts, evidence: Evidence) -> tuple[Quote | None, int]:
         evidence.lacks(
             what="renewal offer",
             why=f"none is open on {facts.as_of}; without it hike and exposure stay unknown",
-            how="tonnage quotes record --kind renewal_offer --renews "
-            f"{facts.line_name} … or: tonnage quotes import FILE",
+            how=f"tonnage quotes import FILE, with kind renewal_offer and renews {facts.line_name}",
         )
         return None, 0
     return offers[-1], len(offers) - 1
@@ -197,7 +196,7 @@ def _note_thin_market(market: Benchmark | NoBenchmark, evidence: Evidence) -> No
             why=f"{market.found} other suppliers quoted the like in the last {FRESH_FOR.days} "
             f"days, {MINIMUM_SUPPLIERS} are needed; without it the market's part of the hike stays "
             "unknown",
-            how="tonnage quotes record … or: tonnage quotes import FILE",
+            how="tonnage quotes import FILE",
         )
 
 

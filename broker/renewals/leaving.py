@@ -46,6 +46,7 @@ class LeavingCosts:
     egress: Money | None
     early_termination_fee: Money | None
     lost_prepayment: Money | None
+    other_regions_serve: bool | None = None  # None also where no alternative is elsewhere
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,8 +75,12 @@ class Leaving:
     walk_away_price: Money | None  # per GPU-hour, rounded down
 
 
-def stated_leaving_costs(evidence: Evidence) -> LeavingCosts:
-    """Return what is stated of leaving; the evidence notes what is not."""
+def stated_leaving_costs(evidence: Evidence, *, some_elsewhere: bool) -> LeavingCosts:
+    """Return what is stated of leaving; the evidence notes what is not.
+
+    `some_elsewhere`: an alternative is in another part of the world, so it matters whether that
+    would do.
+    """
     why = "the cost of switching, and with it the walk-away price,"
     names = AssumptionName
     return LeavingCosts(
@@ -84,6 +89,11 @@ def stated_leaving_costs(evidence: Evidence) -> LeavingCosts:
         egress=evidence.money(names.EGRESS_COST, needed_for=why),
         early_termination_fee=evidence.money(names.EARLY_TERMINATION_FEE, needed_for=why),
         lost_prepayment=evidence.money(names.LOST_PREPAYMENT, needed_for=why),
+        other_regions_serve=evidence.answer(
+            names.OTHER_REGIONS_SERVE, needed_for="whether offers from elsewhere are a way out"
+        )
+        if some_elsewhere
+        else None,
     )
 
 

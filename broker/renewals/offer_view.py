@@ -82,6 +82,7 @@ class Offered:
     levelised_price: Money | None
     if_prepaid: tuple[Prepaid, ...]
     annual_cost: Money
+    monthly_cost: Money  # of a month as suppliers bill it
     hike: Decimal | None
     market_move: Decimal | None
     premium: Decimal | None
@@ -130,6 +131,7 @@ def offered(
         levelised_price=shown.maybe_price(levelised),
         if_prepaid=_if_prepaid(price, quote=quote, rate=rate),
         annual_cost=shown.total(price * year_gpu_hours),
+        monthly_cost=shown.total(per_billed_month(price, gpus=line.gpu_count)),
         hike=None if hike is None else shown.ratio(hike.fraction),
         market_move=None if hike is None else shown.maybe_ratio(hike.market_move),
         premium=None if hike is None else shown.maybe_ratio(hike.premium),

@@ -7,11 +7,13 @@ either there is nothing to measure an offer by, and the rule says so instead of 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
-from pricing.money import Money, plain
+from broker.renewals.shown import PRICE_DECIMALS, TOTAL_DECIMALS
+from pricing.money import Money
 
 ROUND_DAYS = 5
 """Days that one more round with a supplier takes; with fewer left it is yes, no or another."""
@@ -75,37 +77,49 @@ class Advice:
     switch_to: str | None = None
     start_double_running_by: date | None = None
     decide_by: date
+    decide_because: str  # what happens on that day
     reasons: tuple[str, ...] = ()
     rests_on: tuple[Figure, ...] = ()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A day by which to decide, and what happens on it."""
+
+    on: date
+    because: str
+
+
 def recommend(situation: Situation) -> Advice:
     """Return what to do. Never more than the walk-away price, never a switch that cannot arrive."""
-    decide_by = decision_day(situation)
+    due = decision_day(situation)
     if situation.settled is not None:
-        return Advice(action=Action.SETTLED, headline=situation.settled, decide_by=decide_by)
+        return _advice(Action.SETTLED, situation.settled, due)
     if situation.blocked is not None:
         headline = "State what is missing before answering"
-        return Advice(
-            action=Action.DECIDE_LATER,
-            headline=headline,
-            decide_by=decide_by,
-            reasons=(situation.blocked,),
-        )
+        return _advice(Action.DECIDE_LATER, headline, due, reasons=(situation.blocked,))
     if situation.offer is None:
-        advice = _ask_first(situation, decide_by)
+        advice = _ask_first(situation, due)
     elif _limit(situation) is None and situation.benchmark is None:
-        advice = _nothing_to_measure_by(decide_by)
+        advice = _nothing_to_measure_by(due)
     else:
-        advice = _answer(situation, situation.offer, decide_by)
+        advice = _answer(situation, situation.offer, due)
     return replace(advice, reasons=(*advice.reasons, *_what_limits(situation)))
 
 
-def decision_day(situation: Situation) -> date:
+def decision_day(situation: Situation) -> Due:
     """Return the day by which to decide: the first of those that are still to come."""
-    days = (situation.valid_until, situation.notice_due)
-    coming = [day for day in days if day is not None and day >= situation.as_of]
-    return min(coming, default=situation.last_day)
+    days = (
+        (situation.valid_until, "the offer lapses after it"),
+        (situation.notice_due, "notice is due"),
+    )
+    coming = [
+        Due(on=day, because=because)
+        for day, because in days
+        if day is not None and day >= situation.as_of
+    ]
+    last = Due(on=situation.last_day, because="service ends")
+    return min(coming, key=lambda due: due.on, default=last)
 
 
 def _limit(situation: Situation) -> Money | None:
@@ -124,114 +138,104 @@ def _target(situation: Situation) -> Money | None:
     return min(way_out.price, limit)
 
 
-def _ask_first(situation: Situation, decide_by: date) -> Advice:
-    target, limit = _target(situation), _limit(situation)
-    headline = f"Ask {situation.supplier} for an offer; there is none to decide on yet"
+def _answer(situation: Situation, offer: Money, due: Due) -> Advice:
+    limit, target, way_out = _limit(situation), _target(situation), situation.way_out
+    is_last_round = (due.on - situation.as_of).days < ROUND_DAYS
+    if limit is not None and way_out is not None and offer > limit:
+        if is_last_round:
+            return _switch(way_out, limit, _with_way_out(due, situation, way_out))
+        return _counter(situation, offer, due)
+    if target is not None and offer > target and not (limit is not None and is_last_round):
+        return _counter(situation, offer, due)
+    return _accept(situation, offer, due)
+
+
+def _ask_first(situation: Situation, due: Due) -> Advice:
+    market, limit, way_out = situation.benchmark, _limit(situation), situation.way_out
     reasons = []
-    if target is not None:
-        reasons.append(f"aim for {price_text(target)}")
-    if limit is not None:
-        reasons.append(f"above {price_text(limit)} leaving is better")
+    if market is not None:
+        reasons.append(f"the market asks {price_text(market)}, the median of the quotes")
+    if limit is not None and way_out is not None:
+        reasons.append(f"above {price_text(limit)}, moving to {way_out.supplier} is better")
     if situation.renews_by_itself:
         reasons.append("the line renews by itself unless notice is given in time")
-    return Advice(
-        action=Action.DECIDE_LATER,
-        headline=headline,
+    return _advice(
+        Action.DECIDE_LATER,
+        f"Ask {situation.supplier} for an offer; there is none to decide on yet",
+        due,
         walk_away_above=limit,
-        decide_by=decide_by,
         reasons=tuple(reasons),
     )
 
 
-def _nothing_to_measure_by(decide_by: date) -> Advice:
-    return Advice(
-        action=Action.DECIDE_LATER,
-        headline="Get quotes before answering: nothing is known to measure the offer by",
-        decide_by=decide_by,
+def _nothing_to_measure_by(due: Due) -> Advice:
+    return _advice(
+        Action.DECIDE_LATER,
+        "Get quotes before answering: nothing is known to measure the offer by",
+        due,
         reasons=("there is neither a benchmark nor a walk-away price",),
     )
 
 
-def _answer(situation: Situation, offer: Money, decide_by: date) -> Advice:
-    limit, target = _limit(situation), _target(situation)
-    if limit is not None and offer > limit:
-        if _is_last_round(situation, decide_by):
-            return _switch(situation, limit, decide_by)
-        return _counter(situation, offer, decide_by)
-    if target is not None and offer > target:
-        if limit is not None and _is_last_round(situation, decide_by):
-            return _accept(situation, offer, decide_by)
-        return _counter(situation, offer, decide_by)
-    return _accept(situation, offer, decide_by)
-
-
-def _is_last_round(situation: Situation, decide_by: date) -> bool:
-    return (decide_by - situation.as_of).days < ROUND_DAYS
-
-
-def _accept(situation: Situation, offer: Money, decide_by: date) -> Advice:
+def _accept(situation: Situation, offer: Money, due: Due) -> Advice:
     limit, market = _limit(situation), situation.benchmark
     reasons = []
     if market is not None and offer <= market:
         reasons.append(f"it is not above the benchmark of {price_text(market)}")
     if limit is not None:
         reasons.append(f"it is not above the walk-away price of {price_text(limit)}")
-    return Advice(
-        action=Action.ACCEPT,
-        headline=f"Accept {price_text(offer)} of {situation.supplier}",
+    return _advice(
+        Action.ACCEPT,
+        f"Accept {price_text(offer)} from {situation.supplier}",
+        due,
         walk_away_above=limit,
-        decide_by=decide_by,
         reasons=tuple(reasons),
     )
 
 
-def _counter(situation: Situation, offer: Money, decide_by: date) -> Advice:
-    target, limit, way_out = _target(situation), _limit(situation), situation.way_out
+def _counter(situation: Situation, offer: Money, due: Due) -> Advice:
+    target, limit = _target(situation), _limit(situation)
     if target is None:
-        return _nothing_to_measure_by(decide_by)
-    headline = f"Counter at {price_text(target)}"
-    reasons = []
+        return _nothing_to_measure_by(due)
+    headline, leaving = f"Counter at {price_text(target)}", None
     if limit is not None:
         headline += f"; walk away above {price_text(limit)}"
-        reasons.append(f"any price up to {price_text(limit)} beats moving, none above it does")
-    else:
-        reasons.append(
-            "no walk-away price is known, so nothing says yet at which price leaving is better"
-        )
-    if situation.benchmark is not None and target == situation.benchmark:
-        reasons.append(f"{price_text(target)} is what the market asks, the median of the quotes")
-    elif way_out is not None:
-        reasons.append(f"{way_out.supplier} offers {price_text(way_out.price)}")
-    above = limit is not None and offer > limit
-    leaving = way_out if above else None
-    if leaving is not None:
-        reasons.append(
-            f"if they stay above that, switch to {leaving.supplier}"
-            + (f"; double running starts by {leaving.start_by}" if leaving.start_by else "")
-        )
-    return Advice(
-        action=Action.COUNTER,
-        headline=headline,
+        leaving = situation.way_out if offer > limit else None
+    return _advice(
+        Action.COUNTER,
+        headline,
+        _with_way_out(due, situation, leaving),
         counter_at=target,
         walk_away_above=limit,
-        switch_to=None if leaving is None else leaving.supplier,
-        start_double_running_by=None if leaving is None else leaving.start_by,
-        decide_by=_with_way_out(decide_by, situation, leaving),
-        reasons=tuple(reasons),
+        leaving=leaving,
+        reasons=tuple(_why_counter(situation, offer, target=target)),
     )
 
 
-def _switch(situation: Situation, limit: Money, decide_by: date) -> Advice:
-    way_out = situation.way_out
-    if way_out is None:
-        return _nothing_to_measure_by(decide_by)
-    return Advice(
-        action=Action.SWITCH,
-        headline=f"Switch to {way_out.supplier} at {price_text(way_out.price)}",
+def _why_counter(situation: Situation, offer: Money, *, target: Money) -> Iterator[str]:
+    limit, way_out = _limit(situation), situation.way_out
+    if situation.benchmark is not None and target == situation.benchmark:
+        yield f"{price_text(target)} is what the market asks, the median of the quotes"
+    elif way_out is not None:
+        yield f"{way_out.supplier} offers {price_text(way_out.price)}"
+    if limit is None or way_out is None:
+        yield "nothing known says at which price leaving is better"
+        return
+    yield f"any price up to {price_text(limit)} beats moving, none above it does"
+    if offer <= limit:
+        yield f"if they do not move, {price_text(offer)} is still better than leaving"
+        return
+    start = "" if way_out.start_by is None else f"; double running starts by {way_out.start_by}"
+    yield f"if they stay above it, switch to {way_out.supplier}{start}"
+
+
+def _switch(way_out: WayOut, limit: Money, due: Due) -> Advice:
+    return _advice(
+        Action.SWITCH,
+        f"Switch to {way_out.supplier} at {price_text(way_out.price)}",
+        due,
         walk_away_above=limit,
-        switch_to=way_out.supplier,
-        start_double_running_by=way_out.start_by,
-        decide_by=_with_way_out(decide_by, situation, way_out),
+        leaving=way_out,
         reasons=(
             f"the offer is above the walk-away price of {price_text(limit)}",
             "there is no time left for another round",
@@ -239,16 +243,41 @@ def _switch(situation: Situation, limit: Money, decide_by: date) -> Advice:
     )
 
 
-def _with_way_out(decide_by: date, situation: Situation, way_out: WayOut | None) -> date:
+def _advice(
+    action: Action,
+    headline: str,
+    due: Due,
+    *,
+    counter_at: Money | None = None,
+    walk_away_above: Money | None = None,
+    leaving: WayOut | None = None,
+    reasons: tuple[str, ...] = (),
+) -> Advice:
+    return Advice(
+        action=action,
+        headline=headline,
+        counter_at=counter_at,
+        walk_away_above=walk_away_above,
+        switch_to=None if leaving is None else leaving.supplier,
+        start_double_running_by=None if leaving is None else leaving.start_by,
+        decide_by=due.on,
+        decide_because=due.because,
+        reasons=reasons,
+    )
+
+
+def _with_way_out(due: Due, situation: Situation, way_out: WayOut | None) -> Due:
     """Return the earlier day when the alternative that the advice leans on lapses before it."""
     lapses = None if way_out is None else way_out.valid_until
-    return decide_by if lapses is None or lapses < situation.as_of else min(decide_by, lapses)
+    if way_out is None or lapses is None or not situation.as_of <= lapses < due.on:
+        return due
+    return Due(on=lapses, because=f"the quote of {way_out.supplier} lapses after it")
 
 
 def _what_limits(situation: Situation) -> tuple[str, ...]:
     if situation.way_out is None:
         return (
-            "no alternative can be delivered in time: the risk is availability, not only price",
+            "no alternative is known to deliver in time: the risk is availability, not only price",
         )
     if situation.way_out.walk_away is None:
         return ("an alternative can be delivered, but what moving costs is not stated",)
@@ -257,6 +286,10 @@ def _what_limits(situation: Situation) -> tuple[str, ...]:
 
 def price_text(money: Money) -> str:
     """Return a price per GPU-hour with its currency, for a sentence."""
-    digits = plain(money.amount)
-    whole, _, decimals = digits.partition(".")
-    return f"{whole}.{decimals.ljust(2, '0')} {money.currency}"
+    return f"{price_digits(money)} {money.currency}"
+
+
+def price_digits(money: Money) -> str:
+    """Return a price with two decimals, or with four where it needs them."""
+    cents = money.rounded(TOTAL_DECIMALS)
+    return f"{(cents if cents == money else money.rounded(PRICE_DECIMALS)).amount}"

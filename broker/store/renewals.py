@@ -29,7 +29,13 @@ from broker.store.contracts import (
     find_line,
     supplier_by_key,
 )
-from broker.store.tables import AssumptionRow, ContractLineRow, QuoteRow, SupplierRow
+from broker.store.tables import (
+    AssumptionRow,
+    ContractLineRow,
+    ContractRow,
+    QuoteRow,
+    SupplierRow,
+)
 from pricing.hardware import UnknownGpuError, canonical_gpu
 
 SHORT_ID = 8
@@ -66,6 +72,14 @@ class Books:
                 for line in contract.lines:
                     if line.end_on is not None:
                         yield contract, line
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownQuote:
+    """A quote on record, and the line that it would renew, as people write it."""
+
+    quote: Quote
+    renews: str | None
 
 
 def read_books(session: Session) -> Books:
@@ -126,13 +140,25 @@ def find_scope(session: Session, text: str) -> Scope:
 
 def scope_label(session: Session, scope: Scope) -> str:
     """Return a scope as people write it: references in place of ids."""
-    if scope.kind is ScopeKind.CONTRACT:
-        return f"contract:{contract_by_id(session, scope.key).ref}"
-    if scope.kind is ScopeKind.LINE:
-        row = session.get(ContractLineRow, scope.key)
-        if row is not None:
-            return f"line:{contract_by_id(session, row.contract_id).ref}/{row.line_no}"
-    return str(scope)
+    line = session.get(ContractLineRow, scope.key) if scope.kind is ScopeKind.LINE else None
+    contract_id = line.contract_id if line is not None else scope.key
+    contract = session.get(ContractRow, contract_id)
+    if contract is None or scope.kind not in (ScopeKind.LINE, ScopeKind.CONTRACT):
+        return str(scope)
+    return f"{scope.kind}:{contract.ref}" + (f"/{line.line_no}" if line is not None else "")
+
+
+def all_quotes(session: Session, *, on: date) -> list[KnownQuote]:
+    """Return every quote received by a day, newest first."""
+    found = [
+        KnownQuote(quote=quote, renews=None)
+        for supplier in all_suppliers(session)
+        for quote in supplier.quotes
+    ]
+    for contract in all_contracts(session):
+        found.extend(_of_contract(quote, contract) for quote in contract.quotes)
+    received = [each for each in found if each.quote.received_on <= on]
+    return sorted(received, key=lambda each: (each.quote.received_on, each.quote.id), reverse=True)
 
 
 def quote_id_of(session: Session, name: str) -> str:
@@ -149,16 +175,21 @@ def quote_id_of(session: Session, name: str) -> str:
     return found[0]
 
 
-def quote_by_id(session: Session, quote_id: str) -> tuple[Quote, Contract | None]:
-    """Return a quote and the contract that it would renew, if any."""
+def quote_by_id(session: Session, quote_id: str) -> KnownQuote:
+    """Return a quote, or raise NotFoundError."""
     row = session.get(QuoteRow, quote_id)
     if row is None:
         raise NotFoundError(f"there is no quote {quote_id}; see: tonnage quotes list")
     if row.contract_id is not None:
         contract = contract_by_id(session, row.contract_id)
-        return contract.quote(quote_id), contract
+        return _of_contract(contract.quote(quote_id), contract)
     supplier = supplier_by_key(session, row.supplier_key)
-    return next(quote for quote in supplier.quotes if quote.id == quote_id), None
+    quote = next(quote for quote in supplier.quotes if quote.id == quote_id)
+    return KnownQuote(quote=quote, renews=None)
+
+
+def _of_contract(quote: Quote, contract: Contract) -> KnownQuote:
+    return KnownQuote(quote=quote, renews=f"{contract.ref}/{quote.renews_line_no}")
 
 
 def _scope_key(session: Session, kind: ScopeKind, name: str) -> str:

@@ -19,6 +19,7 @@ from broker.cli import (
 )
 from broker.cli.console import Refusals
 from broker.cli.dashboard import dashboard
+from broker.cli.demo import demo
 from broker.cli.serve import serve
 
 app = typer.Typer(
@@ -39,6 +40,7 @@ app.add_typer(prices.app, name="prices")
 app.add_typer(quotes.app, name="quotes")
 app.add_typer(renewals.app, name="renewals")
 app.add_typer(suppliers.app, name="suppliers")
+app.command()(demo)
 app.command()(serve)
 app.command()(dashboard)
 

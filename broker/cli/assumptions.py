@@ -136,8 +136,7 @@ def _tell(report: AssumptionImport) -> None:
         return
     verb = "would be stated" if report.dry_run else "stated"
     typer.echo(
-        f"{report.file}: {len(report.recorded)} assumptions {verb}, "
-        f"{report.unchanged} already known"
+        f"{report.file}: assumptions {verb}: {len(report.recorded)}, already known: {report.unchanged}"
     )
 
 

@@ -221,7 +221,7 @@ def _tell(report: QuoteImport) -> None:
         return
     verb = "would be recorded" if report.dry_run else "recorded"
     typer.echo(
-        f"{report.file}: {len(report.recorded)} quotes {verb}, {report.unchanged} already known"
+        f"{report.file}: quotes {verb}: {len(report.recorded)}, already known: {report.unchanged}"
     )
 
 

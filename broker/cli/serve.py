@@ -46,8 +46,8 @@ def serve(
             uvicorn.Server(config).run(sockets=[listener])
 
 
-def listening(host: str, port: int) -> socket.socket:
-    """Return a socket that listens; raise RefusedError, naming the way out, if it cannot."""
+def listening(host: str, port: int, *, option: str = "--port") -> socket.socket:
+    """Return a socket that listens; raise RefusedError, naming the option to change, if not."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=BACKLOG)
@@ -58,12 +58,12 @@ def listening(host: str, port: int) -> socket.socket:
     except OSError as failure:
         if failure.errno == errno.EADDRINUSE:
             raise RefusedError(
-                f"port {port} on {host} is in use; choose another one with --port, "
+                f"port {port} on {host} is in use; choose another one with {option}, "
                 "or stop what uses it"
             ) from failure
         raise RefusedError(
             f"cannot listen on port {port} of {host} ({failure.strerror}); "
-            "choose another one with --port and --host"
+            f"choose another one with {option}, or another --host"
         ) from failure
 
 

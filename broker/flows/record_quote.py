@@ -20,7 +20,7 @@ from broker.contracts.quote_rows import StatedQuote, read_quote_sheet, stated_qu
 from broker.contracts.quote_terms import quote_to_json
 from broker.contracts.sheets.issue import Code
 from broker.contracts.sheets.suppliers import KnownSupplier, supplier_names
-from broker.errors import BadInputError, Fault, NotFoundError
+from broker.errors import BadInputError, Fault, NotFoundError, RefusedError
 from broker.identity import new_id
 from broker.store import ledger
 from broker.store.contracts import all_contracts, all_suppliers, find_line, stream_of_quote
@@ -127,6 +127,11 @@ def move_quote(
         raise BadInputError("say why, so that the next reader of the books knows; give a reason")
     with database.writing() as session:
         quote_id = quote_id_of(session, name)
+        received_on = quote_by_id(session, quote_id).quote.received_on
+        if on < received_on:
+            raise RefusedError(
+                f"the quote was received on {received_on}; nothing became of it before that"
+            )
         draft = EventDraft(
             kind=EventKind.QUOTE_MOVED,
             payload={

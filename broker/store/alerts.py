@@ -132,9 +132,7 @@ def history_of(session: Session, alert: AlertRow) -> list[AlertEventRow]:
 
 def cleared_ids(session: Session) -> frozenset[str]:
     """Return the ids of the resolved alerts that an evaluation, and not a person, resolved."""
-    last = (
-        select(func.max(AlertEventRow.id)).group_by(col(AlertEventRow.alert_id)).scalar_subquery()
-    )
+    last = select(func.max(AlertEventRow.id)).group_by(col(AlertEventRow.alert_id))
     query = (
         select(AlertRow.id)
         .join(AlertEventRow, col(AlertEventRow.alert_id) == col(AlertRow.id))

@@ -1,0 +1,162 @@
+"""`tonnage demo`: the renewal story on invented data, from the sheets to the screens."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Final
+
+import httpx2
+import typer
+
+from broker.access.scope import Role
+from broker.api.wire.renewals import brief_json
+from broker.cli.console import opened, print_json, print_table
+from broker.cli.renewals import print_brief
+from broker.cli.serve import DEFAULT_HOST, DEFAULT_PORT, listening
+from broker.clock import utc_now
+from broker.errors import UnreachableError
+from broker.flows.evaluate_alerts import evaluate_alerts
+from broker.flows.load_demo import ACTOR, DEMO_DAY, DEMO_LINE, demo_clock, load_demo
+from broker.flows.manage_keys import KeyWish, create_key
+from broker.flows.review_renewals import review_renewal
+from broker.settings import Settings
+from broker.store.engine import Database
+
+DATABASE_FILE: Final = Path("tonnage-demo.db")
+"""Made anew at each run; never the database that TONNAGE_DATABASE_URL names."""
+
+DASHBOARD_PORT: Final = 8501
+START_TRIES: Final = 240
+TRY_EVERY_SECONDS: Final = 0.25
+
+
+def demo(
+    fixtures: Annotated[
+        Path, typer.Option(help="Folder of the invented data; in a checkout: fixtures.")
+    ] = Path("fixtures"),
+    port: Annotated[int, typer.Option(min=1, max=65535, help="Port of the API.")] = DEFAULT_PORT,
+    dashboard_port: Annotated[
+        int, typer.Option(min=1, max=65535, help="Port of the dashboard.")
+    ] = DASHBOARD_PORT,
+    serve: Annotated[bool, typer.Option(help="Start the API and the dashboard.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the brief as JSON.")] = False,
+) -> None:
+    """Load invented data, print the negotiation brief, and serve the API and the dashboard."""
+    if serve:
+        for option, wanted in (("--port", port), ("--dashboard-port", dashboard_port)):
+            listening(DEFAULT_HOST, wanted, option=option).close()
+    settings = _settings()
+    with opened(settings) as database:
+        load_demo(database, fixtures, tell=_tell)
+        _print_story(database, as_json=as_json)
+        key = _admin_key(database, settings) if serve else ""
+    if serve:
+        _serve(port, dashboard_port, key=key, settings=settings)
+    else:
+        _tell(f"the demo's database is {DATABASE_FILE}")
+
+
+def _settings() -> Settings:
+    for suffix in ("", "-wal", "-shm"):
+        Path(f"{DATABASE_FILE}{suffix}").unlink(missing_ok=True)
+    return Settings(database_url=f"sqlite:///{DATABASE_FILE}", as_of=DEMO_DAY)
+
+
+def _tell(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _print_story(database: Database, *, as_json: bool) -> None:
+    # No channel: the demo's alerts go to nobody, whatever the environment has set up.
+    report = evaluate_alerts(database, as_of=DEMO_DAY, channels=(), actor=ACTOR, clock=demo_clock)
+    found = review_renewal(database, DEMO_LINE, as_of=DEMO_DAY)
+    if as_json:
+        print_json(brief_json(found))
+        return
+    print_brief(found)
+    typer.echo(f"\nAlerts up to {DEMO_DAY:%d %B %Y}")
+    rows = [(row.raised_on, row.severity, row.message) for row in (t.alert for t in report.told)]
+    print_table(("raised on", "severity", "what"), rows)
+
+
+def _admin_key(database: Database, settings: Settings) -> str:
+    wish = KeyWish(name="demo admin", role=Role.ADMIN, expires_in_days=None)
+    pepper = settings.key_pepper.get_secret_value()
+    return create_key(database, wish, pepper=pepper, actor=ACTOR, clock=utc_now).key
+
+
+def _serve(port: int, dashboard_port: int, *, key: str, settings: Settings) -> None:
+    """Run both servers until Ctrl-C, SIGTERM, or until one of them stops."""
+    api_url = f"http://{DEFAULT_HOST}:{port}"
+    environment = {
+        **os.environ,
+        "TONNAGE_DATABASE_URL": settings.database_url,
+        "TONNAGE_AS_OF": DEMO_DAY.isoformat(),
+        "TONNAGE_API_URL": api_url,
+        "TONNAGE_API_KEY": key,
+        "TONNAGE_LOG_LEVEL": "WARNING",
+    }
+    with ExitStack() as running:
+        signal.signal(signal.SIGTERM, _interrupt)
+        api = _child(running, environment, "serve", "--port", str(port))
+        board = _child(running, environment, "dashboard", "--port", str(dashboard_port))
+        _wait_for(f"{api_url}/readyz", api)
+        dashboard_url = f"http://{DEFAULT_HOST}:{dashboard_port}"
+        _wait_for(f"{dashboard_url}/_stcore/health", board)
+        _tell(f"\nAPI        {api_url}")
+        _tell(f"dashboard  {dashboard_url}   signed in as the demo's admin")
+        _tell(f"Today is {DEMO_DAY:%d %B %Y} in the demo. Ctrl-C stops both.")
+        try:
+            while api.poll() is None and board.poll() is None:
+                time.sleep(TRY_EVERY_SECONDS)
+        except KeyboardInterrupt:
+            return
+    raise UnreachableError("a server of the demo has stopped; its reason is above")
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _child(
+    running: ExitStack, environment: Mapping[str, str], *words: str
+) -> subprocess.Popen[bytes]:
+    child = subprocess.Popen(  # noqa: S603 - our own command, by our own interpreter
+        [sys.executable, "-m", "broker", *words],
+        env=dict(environment),
+        stdout=subprocess.DEVNULL,
+        stderr=None,
+        start_new_session=True,  # Ctrl-C reaches us alone, and we end both in order
+    )
+    running.callback(_end, child)
+    return child
+
+
+def _end(child: subprocess.Popen[bytes]) -> None:
+    child.terminate()
+    try:
+        child.wait(timeout=10)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def _wait_for(url: str, child: subprocess.Popen[bytes]) -> None:
+    for _ in range(START_TRIES):
+        if child.poll() is not None:
+            break
+        try:
+            if httpx2.get(url, timeout=1).is_success:
+                return
+        except httpx2.TransportError:
+            pass
+        time.sleep(TRY_EVERY_SECONDS)
+    raise UnreachableError(f"{url} did not answer; the reason is above")

@@ -14,14 +14,18 @@ import streamlit as st
 from dashboards import figures, session, sign_in, trouble
 from dashboards.screens import market_prices, renewal_meeting
 
+SIDEBAR_PIXELS: Final = 220
 _FOLDER: Final = files("dashboards")
 
 
 def main() -> None:
     """Show the page that the address names, or ask for a key first."""
     st.set_page_config(
-        page_title="Tonnage", page_icon=str(_FOLDER / "icon.png"), layout="wide"
-    )  # a file of ours: a named icon would be fetched from a font server
+        page_title="Tonnage",
+        page_icon=str(_FOLDER / "icon.png"),  # a named icon would be fetched from a font server
+        layout="wide",
+        initial_sidebar_state=SIDEBAR_PIXELS,
+    )
     st.logo(str(_FOLDER / "logo.png"), icon_image=str(_FOLDER / "icon.png"), size="large")
     with trouble.told():
         reader = session.current()
@@ -29,12 +33,13 @@ def main() -> None:
             # The same addresses as when signed in, so that a pasted link survives the sign-in.
             st.navigation(_pages(sign_in.show, sign_in.show), position="hidden").run()
             return
-        page = st.navigation(
-            _pages(lambda: renewal_meeting.show(reader), lambda: market_prices.show(reader))
-        )
-        with st.sidebar:
-            _who(reader)
-        page.run()
+        with reader.opened() as api:
+            page = st.navigation(
+                _pages(lambda: renewal_meeting.show(api), lambda: market_prices.show(api))
+            )
+            with st.sidebar:
+                _who(reader)
+            page.run()
 
 
 def _pages(renewals: Callable[[], None], market: Callable[[], None]) -> list[st.Page]:
@@ -55,7 +60,7 @@ def _who(reader: session.Session) -> None:
     st.caption(f"Signed in as **{name}** ({reader.who.role})")
     if reader.from_environment:
         st.caption("by the key in TONNAGE_API_KEY")
-    st.button("Sign out", icon=":material/logout:", on_click=session.sign_out)
+    st.button("Sign out", icon=":material/logout:", key="sign out", on_click=session.sign_out)
 
 
 main()

@@ -6,7 +6,7 @@ another: every figure on a page comes from the API on that run.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import streamlit as st
@@ -21,11 +21,15 @@ _WHY: Final = "tonnage why signed out"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Session:
-    """A reader whose key the API knows."""
+    """A reader whose key the API knew when the session began."""
 
-    api: Client
+    key: str = field(repr=False)
     who: Whoami
     from_environment: bool
+
+    def opened(self) -> Client:
+        """Return a client for one run of the page; close it at the end of the run."""
+        return Client(Access.from_environment().url, self.key)
 
 
 def current() -> Session | None:
@@ -53,9 +57,7 @@ def sign_in(key: str) -> Session:
 
 def sign_out(why: str | None = None) -> None:
     """Forget the key; `why` is told where the next one is asked for."""
-    found: Session | None = st.session_state.pop(_SESSION, None)
-    if found is not None:
-        found.api.close()
+    st.session_state.pop(_SESSION, None)
     st.session_state[_SIGNED_OUT] = True
     st.session_state[_WHY] = why
 
@@ -67,13 +69,9 @@ def why_signed_out() -> str | None:
 
 
 def _begin(key: str, *, from_environment: bool) -> Session:
-    api = Client(Access.from_environment().url, key)
-    try:
+    with Client(Access.from_environment().url, key) as api:
         who = api.whoami()
-    except BaseException:
-        api.close()
-        raise
-    begun = Session(api=api, who=who, from_environment=from_environment)
+    begun = Session(key=key, who=who, from_environment=from_environment)
     st.session_state[_SESSION] = begun
     st.session_state[_SIGNED_OUT] = False
     st.session_state[_WHY] = None

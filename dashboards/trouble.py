@@ -12,6 +12,7 @@ from broker.api.client import (
     NotAllowedError,
     NotFoundError,
     NotSignedInError,
+    RefusedError,
     TonnageError,
     UnreachableError,
 )
@@ -36,6 +37,9 @@ def told() -> Iterator[None]:
         st.stop()
     except NotFoundError as missing:
         _block("Not found", missing, icon=":material/search_off:")
+        st.stop()
+    except RefusedError as refused:
+        _block("The books do not allow this", refused, icon=":material/block:")
         st.stop()
     except BadInputError as wrong:
         _block("The API cannot read this request", wrong, icon=":material/error:")

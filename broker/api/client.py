@@ -11,7 +11,7 @@ proxy's page, a newer server) is UnreachableError. No message holds the key, a q
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from http import HTTPStatus
@@ -21,11 +21,14 @@ from typing import Final, Self, TypeVar
 from urllib.parse import quote
 
 import httpx2
-from pydantic import BaseModel, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
+from broker.api.wire.alerts import AlertList
+from broker.api.wire.contracts import ContractOut
 from broker.api.wire.keys import Whoami
 from broker.api.wire.market import GpuModelList, Market
 from broker.api.wire.problem import Problem, ProblemFault
+from broker.api.wire.renewals import RenewalList
 from broker.clock import Clock, utc_now
 from broker.errors import (
     BadInputError,
@@ -38,18 +41,40 @@ from broker.errors import (
     TonnageError,
     UnreachableError,
 )
+from broker.renewals.alternatives import Alternative
+from broker.renewals.brief import Brief
+from broker.renewals.economics import Economics, UnitCosts
+from broker.renewals.evidence import Stated
+from broker.renewals.market_view import MarketView
+from broker.renewals.offer_view import Offered
+from broker.renewals.recommendation import Action, Advice
+from broker.renewals.renewal_list import RenewalEntry
 from broker.settings import Settings
+from pricing.money import Currency, Money
 
+# What the client raises and returns, for callers that import nothing else of ours.
 __all__ = [
     "Access",
+    "Action",
+    "Advice",
+    "Alternative",
     "BadInputError",
+    "Brief",
     "Client",
     "ConflictError",
+    "Currency",
+    "Economics",
+    "MarketView",
+    "Money",
     "NotAllowedError",
     "NotFoundError",
     "NotSignedInError",
+    "Offered",
     "RefusedError",
+    "RenewalEntry",
+    "Stated",
     "TonnageError",
+    "UnitCosts",
     "UnreachableError",
 ]
 
@@ -57,7 +82,7 @@ CONNECT_SECONDS: Final = 2.0
 ANSWER_SECONDS: Final = 20.0
 """How long the API may take: a market comparison over a year of prices is its slowest answer."""
 
-Answer = TypeVar("Answer", bound=BaseModel)
+Answer = TypeVar("Answer")
 Parameter = str | int | bool | date | None
 
 _ERRORS: Final[dict[int, type[TonnageError]]] = {
@@ -70,6 +95,7 @@ _ERRORS: Final[dict[int, type[TonnageError]]] = {
     HTTPStatus.UNPROCESSABLE_ENTITY: BadInputError,
 }
 _SOMEBODY_WAS_FIRST: Final = "conflict"
+_BRIEF: Final = TypeAdapter(Brief)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +133,7 @@ class Client:
             timeout=httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
             transport=transport,
             trust_env=not _is_here(address.host),  # no proxy stands between us and ourselves
+            verify=address.scheme == "https",  # reading certificates takes longer than an answer
         )
         self.answered_at: datetime | None = None
         """When the last good answer came, in UTC."""
@@ -128,26 +155,51 @@ class Client:
 
     def whoami(self) -> Whoami:
         """Return who the key belongs to and what it may do."""
-        return self._get("/v1/whoami", Whoami)
+        return self._get("/v1/whoami", Whoami.model_validate_json)
 
     def gpu_models(self) -> GpuModelList:
         """Return the GPU models that are known by name, with whose prices are on record."""
-        return self._get("/v1/gpu-models", GpuModelList)
+        return self._get("/v1/gpu-models", GpuModelList.model_validate_json)
 
     def market(
         self, gpu_model: str, *, as_of: date | None = None, window_days: int | None = None
     ) -> Market:
         """Return what providers list for a GPU model as of a day, and how it moved before it."""
         return self._get(
-            f"/v1/market/{quote(gpu_model, safe='')}", Market, as_of=as_of, window_days=window_days
+            f"/v1/market/{_segment(gpu_model)}",
+            Market.model_validate_json,
+            as_of=as_of,
+            window_days=window_days,
         )
 
-    def _get(self, path: str, kind: type[Answer], **parameters: Parameter) -> Answer:
+    def contract(self, name: str, *, as_of: date | None = None) -> ContractOut:
+        """Return a contract by its id, its reference, or "supplier:reference"."""
+        return self._get(
+            f"/v1/contracts/{_segment(name)}", ContractOut.model_validate_json, as_of=as_of
+        )
+
+    def renewals(self, *, as_of: date | None = None) -> RenewalList:
+        """Return every line in force with an end, the most urgent first."""
+        return self._get("/v1/renewals", RenewalList.model_validate_json, as_of=as_of)
+
+    def brief(self, line_id: str, *, as_of: date | None = None) -> Brief:
+        """Return the page for the call about one line."""
+        return self._get(
+            f"/v1/renewals/{_segment(line_id)}/brief", _BRIEF.validate_json, as_of=as_of
+        )
+
+    def alerts(self, *, state: str | None = None, severity: str | None = None) -> AlertList:
+        """Return alerts, the newest first."""
+        return self._get(
+            "/v1/alerts", AlertList.model_validate_json, state=state, severity=severity
+        )
+
+    def _get(self, path: str, read: Callable[[bytes], Answer], **parameters: Parameter) -> Answer:
         response = self._asked(path, parameters)
         if response.status_code != HTTPStatus.OK:
             raise self._error(response)
         try:
-            answer = kind.model_validate_json(response.content)
+            answer = read(response.content)
         except ValidationError:
             # Not chained: its message quotes the answer, and that holds contract prices.
             raise UnreachableError(
@@ -202,6 +254,10 @@ def _address(url: str) -> httpx2.URL:
             "TONNAGE_API_URL is not the address of an API; it reads like http://127.0.0.1:8440"
         )
     return address
+
+
+def _segment(name: str) -> str:
+    return quote(name, safe="")
 
 
 def _headers(key: str | None) -> dict[str, str]:

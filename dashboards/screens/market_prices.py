@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
+from decimal import Decimal
 from typing import Final
 
 import streamlit as st
 
+from broker.api.client import Client
 from broker.api.wire.market import ComparisonEntry, GpuModel, Market, ProductHistory
 from dashboards import charts, controls, figures
 from dashboards.screens import market_tables
-from dashboards.session import Session
 
 WINDOWS: Final = (30, 90, 180, 365)
 DEFAULT_WINDOW: Final = 90
@@ -27,24 +28,24 @@ _BENCHMARK_HELP: Final = (
 )
 
 
-def show(reader: Session) -> None:
+def show(api: Client) -> None:
     """Show the market of the GPU model that is picked."""
     asked = controls.asked_day()
-    models = [model for model in reader.api.gpu_models().items if model.providers]
+    models = [model for model in api.gpu_models().items if model.providers]
     st.title("Market prices")
     if not models:
         _no_prices()
         return
-    first, second, third, _ = st.columns([3, 3, 2, 2], vertical_alignment="bottom")
+    first, second, third, _ = st.columns([3, 4, 2, 1], vertical_alignment="bottom")
     with first:
         model = _picked_model(models)
     with second:
         window = _picked_window()
-    market = reader.api.market(model, as_of=asked, window_days=window)
+    market = api.market(model, as_of=asked, window_days=window)
     controls.note_business_day(market.as_of, asked=asked)
     with third:
         controls.day_picker(market.as_of)
-    controls.stamp(market.as_of, reader.api)
+    controls.stamp(market.as_of, api)
     _headline(market)
     kinds, providers = _filters(market)
     shown = [row for row in market.comparison if _wanted(row, kinds, providers)]
@@ -135,7 +136,7 @@ def _panel_metric(market: Market) -> None:
     last = next((step for step in reversed(market.panel) if step.index is not None), None)
     st.metric(
         "Matched panel index",
-        "unknown" if last is None or last.index is None else figures.number(last.index, 1),
+        "unknown" if last is None or last.index is None else figures.number(Decimal(last.index), 1),
         delta="too few providers at both ends"
         if last is None
         else f"{len(last.suppliers)} providers · 100 on {figures.day(market.panel_start)}",
@@ -220,9 +221,7 @@ def _panel(market: Market) -> None:
     first = market.panel[0]
     points = [charts.IndexPoint(day=market.panel_start, index=100.0, n=len(first.suppliers))]
     points += [
-        charts.IndexPoint(
-            day=step.until, index=figures.drawn(step.index), n=len(step.suppliers)
-        )
+        charts.IndexPoint(day=step.until, index=figures.drawn(step.index), n=len(step.suppliers))
         for step in market.panel
     ]
     st.altair_chart(charts.index_line(points), alt="Matched panel index by week")
@@ -235,7 +234,7 @@ def _panel(market: Market) -> None:
 
 
 def _price(amount: str) -> str:
-    return figures.price(amount, "USD")
+    return figures.price(figures.dollars(amount))
 
 
 def _age(latest: date | None, as_of: date) -> str:

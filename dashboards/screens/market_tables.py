@@ -195,4 +195,4 @@ def _csv_row(row: ComparisonEntry) -> tuple[object, ...]:
 
 
 def _dollars(amount: str | None) -> str:
-    return figures.price(amount, "USD")
+    return figures.price(figures.dollars(amount))

@@ -76,13 +76,18 @@ def table_rows(text: str) -> Iterator[tuple[str, ...]]:
 
 
 def code_lines(text: str) -> Iterator[str]:
-    """Every line of a code block, indented or fenced, without its indent."""
-    is_fenced = False
+    """Every line of a code block, indented or fenced, without its indent; \\ joins two of them."""
+    is_fenced, begun = False, ""
     for line in text.splitlines():
         if line.startswith("```"):
             is_fenced = not is_fenced
         elif is_fenced or line.startswith("    "):
-            yield line.strip()
+            begun += line.strip()
+            if begun.endswith("\\"):
+                begun = begun.removesuffix("\\")
+                continue
+            yield begun
+            begun = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,7 @@
 """The book of record: append-only, chained, and the source of every other table."""
 
+import sqlite3
+from contextlib import closing
 from datetime import date, timedelta
 from decimal import Decimal
 
@@ -8,14 +10,29 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlmodel import Session, select
 
-from broker.contracts.event import contract_stream, supplier_stream
+from broker.contracts.event import (
+    EventKind,
+    canonical,
+    contract_stream,
+    seal,
+    supplier_stream,
+)
 from broker.contracts.fold import fold
-from broker.errors import RefusedError
+from broker.errors import BrokenLedgerError, RefusedError
 from broker.store import ledger
 from broker.store.engine import Database
-from broker.store.tables import ContractRow, ObligationRow, PricePeriodRow
+from broker.store.tables import (
+    ContractRow,
+    EventRow,
+    ObligationRow,
+    PricePeriodRow,
+    QuoteRow,
+    StreamHeadRow,
+)
+from tests.broker.contracts.happenings import amendment_proposed
 from tests.builders import (
     NOON,
+    a_draft,
     a_quote,
     chained,
     contract_recorded,
@@ -33,6 +50,19 @@ def record(session: Session, *, country: str | None = "US") -> None:
     stream = supplier_stream("harbor-compute")
     ledger.append(session, stream, [supplier_recorded(country=country)], recorded_at=NOON)
     ledger.append(session, STREAM, [contract_recorded(), line_recorded()], recorded_at=NOON)
+
+
+def record_everything(session: Session) -> None:
+    """At least one row in each table."""
+    record(session)
+    stream = supplier_stream("harbor-compute")
+    tier = {"scheme": "market-class", "edition": "", "tier": "neocloud", "on": "2026-05-01"}
+    rated = a_draft(EventKind.SUPPLIER_TIER_RECORDED, {**tier, "source": "report"})
+    ledger.append(session, stream, [rated], recorded_at=NOON)
+    proposed = amendment_proposed(some_terms(region="us-east"))
+    ledger.append(
+        session, STREAM, [quote_recorded(a_quote(valid_until=None)), proposed], recorded_at=NOON
+    )
 
 
 def test_a_recorded_contract_stands_in_the_tables(database: Database) -> None:
@@ -98,6 +128,112 @@ def test_tampering_names_the_first_broken_event(
     assert what in fault.what
 
 
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "UPDATE event SET payload = 'not json' WHERE seq = 2",
+        "UPDATE event SET payload = '[1]' WHERE seq = 2",
+        "UPDATE event SET payload = replace(payload, '1024', '1024.0') WHERE seq = 2",
+        "UPDATE event SET payload = payload || ' ' WHERE seq = 2",
+        "UPDATE event SET kind = 'gift' WHERE seq = 2",
+    ],
+)
+def test_an_event_that_nobody_of_us_wrote_is_named_and_is_no_crash(
+    database: Database, tampering: str
+) -> None:
+    with database.writing() as session:
+        record(session)
+        without_triggers(session)
+        session.execute(text(f"{tampering} AND stream = '{STREAM}'"))
+
+    with database.reading() as session:
+        fault = ledger.verify(session)
+    assert fault is not None
+    assert (fault.stream, fault.seq, fault.what) == (STREAM, 2, "it is not as it was written")
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "UPDATE event SET valid_from = 'soon'",
+        "UPDATE event SET recorded_at = 'soon'",
+        "UPDATE event SET recorded_at = 9223372036854775807",
+    ],
+)
+def test_a_value_that_is_none_of_its_kind_is_named_and_is_no_crash(
+    sqlite: Database, tampering: str
+) -> None:
+    with sqlite.writing() as session:
+        record(session)
+        without_triggers(session)
+        session.execute(text(f"{tampering} WHERE seq = 2"))
+
+    with sqlite.reading() as session:
+        fault = ledger.verify(session)
+    assert fault is not None
+    assert (fault.stream, fault.seq) == (STREAM, 2)
+    with sqlite.reading() as session, pytest.raises(BrokenLedgerError, match="ledger verify"):
+        ledger.append(session, STREAM, [quote_recorded()], recorded_at=NOON)
+
+
+@pytest.mark.parametrize(
+    "tampering",
+    [
+        "DELETE FROM event WHERE seq = 2",
+        "UPDATE event SET actor = 'eve' WHERE seq = 1",
+        "DELETE FROM event WHERE seq > 0",
+    ],
+)
+def test_nothing_is_written_behind_a_broken_chain(database: Database, tampering: str) -> None:
+    with database.writing() as session:
+        record(session)
+        without_triggers(session)
+        session.execute(text(f"{tampering} AND stream = '{STREAM}'"))
+
+    with database.writing() as session, pytest.raises(BrokenLedgerError, match="is broken"):
+        ledger.append(session, STREAM, [contract_recorded()], recorded_at=NOON)
+
+
+def test_a_broken_chain_is_not_made_into_tables(database: Database) -> None:
+    with database.writing() as session:
+        record(session)
+        without_triggers(session)
+        session.execute(text("UPDATE event SET payload = replace(payload, '2.63', '2.36')"))
+
+    with database.writing() as session, pytest.raises(BrokenLedgerError, match=STREAM):
+        ledger.rebuild(session)
+    with database.reading() as session:
+        price = session.exec(select(PricePeriodRow)).one()
+        assert price.price_per_gpu_hour == Decimal("2.63")
+
+
+def test_events_that_cannot_be_in_this_order_are_told_as_drift(database: Database) -> None:
+    with database.writing() as session:
+        record(session)
+        head = ledger.events_of(session, STREAM)[-1]
+        forged = seal(state_changed("signed"), stream=STREAM, recorded_at=NOON, before=head)
+        session.add(
+            EventRow(
+                stream=STREAM,
+                seq=forged.seq,
+                kind=forged.kind.value,
+                payload=canonical(forged.payload),
+                valid_from=forged.valid_from,
+                recorded_at=forged.recorded_at,
+                actor=forged.actor,
+                reason=forged.reason,
+                prev_hash=forged.prev_hash,
+                hash=forged.hash,
+            )
+        )
+        session.merge(StreamHeadRow(stream=STREAM, seq=forged.seq, hash=forged.hash))
+
+    with database.reading() as session:
+        assert ledger.verify(session) is None
+        (told,) = ledger.drift(session)
+    assert "cannot become signed" in told
+
+
 def test_a_stream_that_is_wholly_gone_is_noticed(database: Database) -> None:
     with database.writing() as session:
         record(session)
@@ -142,6 +278,70 @@ def test_a_contract_row_without_events_is_noticed(database: Database) -> None:
 
     with database.reading() as session:
         assert ledger.drift(session) == ["contract/ghost: rows without events"]
+    with database.writing() as session:
+        assert ledger.rebuild(session) == 2
+    with database.reading() as session:
+        assert ledger.drift(session) == []
+
+
+def test_an_offer_without_events_is_noticed(database: Database) -> None:
+    with database.writing() as session:
+        record(session)
+        ledger.append(session, STREAM, [quote_recorded()], recorded_at=NOON)
+        offer = session.exec(select(QuoteRow)).one().model_dump()
+        session.add(QuoteRow(**{**offer, "id": "ghost", "contract_id": None, "stream": "x"}))
+        session.add(QuoteRow(**{**offer, "id": "mine", "contract_id": None}))
+
+    with database.reading() as session:
+        assert ledger.drift(session) == [f"{STREAM}: quote", "x: rows without events"]
+
+
+def test_a_row_that_belongs_to_nothing_is_noticed(sqlite: Database) -> None:
+    with sqlite.writing() as session:
+        record(session)
+    path = sqlite.read_engine.url.database
+    with closing(sqlite3.connect(str(path))) as outsider, outsider:  # keys are off out there
+        outsider.execute("UPDATE tranche SET line_id = 'nobody'")
+
+    with sqlite.reading() as session:
+        assert ledger.drift(session) == [
+            f"{STREAM}: tranche",
+            "tranche: rows that belong to nothing",
+        ]
+    with sqlite.writing() as session:
+        ledger.rebuild(session)
+    with sqlite.reading() as session:
+        assert ledger.drift(session) == []
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "UPDATE contract SET state = 'draft'",
+        "UPDATE tranche SET accepted_on = NULL",
+        "UPDATE price_period SET price_per_gpu_hour = 1",
+        "UPDATE renewal_term SET notice_period = NULL",
+        "UPDATE obligation SET due_on = '2027-01-01'",
+        "DELETE FROM obligation",
+        "UPDATE quote SET state = 'declined'",
+        "UPDATE amendment SET changes = '{}' || ' '",
+        "UPDATE supplier SET country = 'FI'",
+        "UPDATE supplier_tier SET tier = 'gold'",
+    ],
+)
+def test_any_table_changed_by_hand_is_found_and_made_anew(database: Database, change: str) -> None:
+    table = change.removeprefix("DELETE FROM ").removeprefix("UPDATE ").split()[0]
+    with database.writing() as session:
+        record_everything(session)
+        assert ledger.drift(session) == []
+        session.execute(text(change))
+
+    with database.reading() as session:
+        assert {told.split(": ")[1] for told in ledger.drift(session)} >= {table}
+    with database.writing() as session:
+        ledger.rebuild(session)
+    with database.reading() as session:
+        assert ledger.drift(session) == []
 
 
 def test_what_the_rules_refuse_leaves_no_trace(database: Database) -> None:

@@ -15,6 +15,9 @@ from dashboards import figures, session, sign_in, trouble
 from dashboards.screens import market_prices, renewal_meeting
 
 SIDEBAR_PIXELS: Final = 220
+_NARROW_MARGINS: Final = ".stMainBlockContainer { padding-inline: 2.5rem; }"
+"""The tables need the width; there is no theme option for it."""
+
 _FOLDER: Final = files("dashboards")
 
 
@@ -26,6 +29,7 @@ def main() -> None:
         layout="wide",
         initial_sidebar_state=SIDEBAR_PIXELS,
     )
+    st.html(f"<style>{_NARROW_MARGINS}</style>")
     st.logo(str(_FOLDER / "logo.png"), icon_image=str(_FOLDER / "icon.png"), size="large")
     with trouble.told():
         reader = session.current()

@@ -10,7 +10,6 @@ from broker.alerts.thresholds import Reach
 from broker.contracts.contract import Contract
 from broker.contracts.line import Line
 from broker.contracts.line_terms import RenewalType
-from broker.contracts.quote import QuoteState
 from broker.contracts.state import IN_FORCE, ContractState
 from broker.renewals.obligations import ObligationKind, ObligationState, obligations_of
 
@@ -97,10 +96,7 @@ def _end(
         notice_due_on=notice_due_on,
         last_service_on=None if _rolls(contract, line) else line.last_day_of_service,
         has_signed_successor=contract.renewed_by is not None,
-        is_renewal_accepted=any(
-            quote.renews_line_no == line.line_no and quote.state is QuoteState.ACCEPTED
-            for quote in contract.quotes
-        ),
+        is_renewal_accepted=contract.accepted_renewal(line) is not None,
         fleet_share=share,
         reach=line_reach(contract, line),
     )

@@ -49,20 +49,36 @@ def import_(
     errors: Annotated[
         Path | None, typer.Option(help="Write the faulty rows here, with what is wrong.")
     ] = None,
+    correction: Annotated[
+        str | None,
+        typer.Option(
+            help="Why signed terms were recorded wrongly: differences are then corrections, "
+            "not amendments."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Import a contract sheet: all of it, or nothing and every complaint."""
+    """Import a contract sheet: all of it, or nothing and every complaint.
+
+    Terms that differ from signed ones are proposed as amendments and wait for approval.
+    """
     content = read_file(file)
     with opened() as database:
         plan, sheet = import_contracts(
-            database, content, file=file.name, actor=actor(), clock=utc_now, dry_run=dry_run
+            database,
+            content,
+            file=file.name,
+            actor=actor(),
+            clock=utc_now,
+            dry_run=dry_run,
+            correction=correction,
         )
-    if errors is not None and plan.issues:
-        errors.write_text(error_csv(sheet.text, plan.issues), encoding="utf-8")
     if as_json:
         print_json(plan.as_json())
     else:
-        _print_plan(plan, dry_run=dry_run)
+        _print_plan(plan, dry_run=dry_run, corrects=correction is not None)
+    if errors is not None and plan.issues:
+        _write_file(errors, error_csv(sheet.text, plan.issues))
     raise typer.Exit(_EXIT[plan.status])
 
 
@@ -225,6 +241,13 @@ def read_file(file: Path) -> bytes:
         raise BadInputError(f"{file} cannot be read: {failure.strerror}") from failure
 
 
+def _write_file(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as failure:
+        raise BadInputError(f"{file} cannot be written: {failure.strerror}") from failure
+
+
 def _decide(name: str, amendment_id: str, *, approve: bool, decision: Decision) -> None:
     with opened() as database:
         contract = decide_amendment(
@@ -261,7 +284,7 @@ def _rows(contract: Contract) -> list[tuple[object, ...]]:
     ]
 
 
-def _print_plan(plan: ImportPlan, *, dry_run: bool) -> None:
+def _print_plan(plan: ImportPlan, *, dry_run: bool, corrects: bool) -> None:
     rows = [
         (
             planned.line,
@@ -290,5 +313,7 @@ def _print_plan(plan: ImportPlan, *, dry_run: bool) -> None:
     counts = ", ".join(f"{count} {name}" for name, count in plan.summary.items() if count)
     if plan.status is not PlanStatus.OK:
         typer.echo(f"{counts or 'no rows'}: nothing was written; correct the file", err=True)
-    else:
-        typer.echo(f"{counts}: " + ("dry run, nothing was written" if dry_run else "written"))
+        return
+    typer.echo(f"{counts}: " + ("dry run, nothing was written" if dry_run else "written"))
+    if plan.amends_signed and not corrects:
+        typer.echo("signed terms wait for approval: tonnage contracts amendments list", err=True)

@@ -18,7 +18,8 @@ from broker.cli.console import UNKNOWN, opened, plain_text, print_json, print_ta
 from broker.clock import today
 from broker.flows.review_renewals import list_renewals, review_renewal
 from broker.renewals.brief import Brief
-from broker.renewals.brief_text import WIDTH, brief_page, page_subtitle, page_title
+from broker.renewals.brief_text import brief_page, page_subtitle, page_title
+from broker.renewals.page_words import WIDTH
 from broker.renewals.recommendation import price_digits, price_text
 from broker.renewals.renewal_list import RenewalEntry
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
 
 from broker.contracts.line import Line
-from broker.contracts.quote import Quote
+from broker.contracts.quote import Quote, QuoteState
 from broker.contracts.state import ContractState
 from broker.errors import NotFoundError
 from pricing.money import Currency
@@ -43,7 +43,8 @@ class Contract:
     """One agreement with one supplier, its lines and the offers to renew them.
 
     `stated_state` is what a person or a sheet last said; `state` may have moved on since, by a
-    delivery or by the calendar.
+    delivery or by the calendar. `ends_offered` says by quote which end of its line an offer was
+    made to follow, as the first day without service.
     """
 
     id: str
@@ -60,6 +61,7 @@ class Contract:
     closed_obligations: tuple[ClosedObligation, ...] = ()
     notice_evidence: str | None = None
     renewed_by: str | None = None
+    ends_offered: Mapping[str, date | None] = field(default_factory=dict)
 
     @property
     def owner(self) -> str | None:
@@ -91,6 +93,20 @@ class Contract:
             if quote.id == quote_id:
                 return quote
         raise NotFoundError(f"contract {self.ref} of {self.supplier_key} has no quote {quote_id}")
+
+    def accepted_renewal(self, line: Line) -> Quote | None:
+        """Return the accepted offer to go on after the present end of a line, if there is one.
+
+        An offer for an earlier end, which an amendment or a tacit renewal has moved on, is past.
+        """
+        for quote in self.quotes:
+            if (
+                quote.renews_line_no == line.line_no
+                and quote.state is QuoteState.ACCEPTED
+                and self.ends_offered.get(quote.id) == line.end_on
+            ):
+                return quote
+        return None
 
     def open_renewal_offers(self, line_no: int, on: date) -> Iterator[Quote]:
         """Yield the renewal offers of a line that can still be accepted on `on`."""

@@ -159,9 +159,12 @@ def _fault_of(event: Event, *, stream: str, position: int, prev_hash: str) -> st
         reason=event.reason,
         document=event.document,
     )
-    digest = _digest(
-        draft, stream=stream, seq=event.seq, recorded_at=event.recorded_at, prev_hash=prev_hash
-    )
+    try:
+        digest = _digest(
+            draft, stream=stream, seq=event.seq, recorded_at=event.recorded_at, prev_hash=prev_hash
+        )
+    except rfc8785.CanonicalizationError:
+        return "its content cannot be hashed, so it was changed"
     return None if digest == event.hash else "its content does not match its hash"
 
 

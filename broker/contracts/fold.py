@@ -15,16 +15,24 @@ from broker.contracts.event import Event, EventKind
 from broker.contracts.invariants import check
 from broker.contracts.line import Line
 from broker.contracts.line_history import (
-    accepted_line,
     amended_line,
+    corrected_line,
     recorded_line,
     restated_line,
     rolled_line,
+    unrolled_line,
 )
 from broker.contracts.line_terms import terms_from_json
-from broker.contracts.quote import QuoteState
+from broker.contracts.quote import Quote, QuoteState
 from broker.contracts.quote_terms import moved_quote, recorded_quote
-from broker.contracts.state import DELIVERED_BY_IMPORT, EDITABLE, ContractState, check_move
+from broker.contracts.state import (
+    DELIVERED_BY_IMPORT,
+    EDITABLE,
+    OVER,
+    ContractState,
+    check_move,
+)
+from broker.contracts.tranche_history import accepted_line
 from broker.errors import BrokenLedgerError, RefusedError
 from pricing.money import Currency
 
@@ -73,6 +81,7 @@ def _recorded(event: Event) -> Contract:
         stated_state=ContractState(payload["state"]),
         timezone=payload["timezone"],
         recorded_at=event.recorded_at,
+        notice_evidence=event.reason if payload["state"] == ContractState.IN_NOTICE else None,
     )
 
 
@@ -89,12 +98,33 @@ def _line_restated(contract: Contract, event: Event) -> Contract:
         raise RefusedError(
             f"contract {contract.ref} is {contract.state}: signed terms change by amendment only"
         )
-    return _line_corrected(contract, event)
+    line = contract.line(event.payload["line_no"])
+    return _with_line(contract, restated_line(line, event))
 
 
 def _line_corrected(contract: Contract, event: Event) -> Contract:
+    if contract.state in EDITABLE:
+        raise RefusedError(
+            f"contract {contract.ref} is {contract.state}: before signature terms are restated"
+        )
     line = contract.line(event.payload["line_no"])
-    return _with_line(contract, restated_line(line, event))
+    corrected = corrected_line(line, event)
+    pending = tuple(
+        each
+        for each in contract.amendments
+        if each.line_no != line.line_no or terms_from_json(each.terms) != corrected.terms
+    )
+    # An offer was for the end that was meant, so it follows the end that is now known.
+    ends = {
+        quote_id: corrected.end_on
+        for quote_id, end_on in contract.ends_offered.items()
+        if contract.quote(quote_id).renews_line_no == line.line_no and end_on == line.end_on
+    }
+    return replace(
+        _with_line(contract, corrected),
+        amendments=pending,
+        ends_offered={**contract.ends_offered, **ends},
+    )
 
 
 def _line_rolled(contract: Contract, event: Event) -> Contract:
@@ -113,14 +143,21 @@ def _state_changed(contract: Contract, event: Event) -> Contract:
     check_move(contract.state, target)
     delivering = contract.state is ContractState.SIGNED and target is ContractState.ACTIVE
     if delivering and not _anything_accepted(contract):
-        raise RefusedError("a contract becomes active with its first accepted tranche")
+        raise RefusedError(
+            "a contract becomes active with its first accepted tranche; record that: "
+            "tonnage contracts accept"
+        )
     evidence = event.payload.get("evidence")
-    if target is ContractState.IN_NOTICE and not evidence:
-        raise RefusedError("notice is recorded with its evidence: how and when it was given")
+    lines = contract.lines
+    if target is ContractState.IN_NOTICE:
+        if not evidence:
+            raise RefusedError("notice is recorded with its evidence: how and when it was given")
+        lines = tuple(unrolled_line(line, event) for line in lines)
     taken_back = contract.state is ContractState.IN_NOTICE and target is ContractState.ACTIVE
     notice = None if taken_back else contract.notice_evidence
     return replace(
         contract,
+        lines=lines,
         state=target,
         stated_state=target if event.payload.get("stated") else contract.stated_state,
         notice_evidence=evidence if target is ContractState.IN_NOTICE else notice,
@@ -139,6 +176,7 @@ def _tranche_accepted(contract: Contract, event: Event) -> Contract:
 
 def _amendment_proposed(contract: Contract, event: Event) -> Contract:
     payload = event.payload
+    _check_amendable(contract)
     contract.line(payload["line_no"])
     amendment = Amendment(
         id=payload["amendment_id"],
@@ -154,6 +192,7 @@ def _amendment_proposed(contract: Contract, event: Event) -> Contract:
 
 
 def _amendment_approved(contract: Contract, event: Event) -> Contract:
+    _check_amendable(contract)
     amendment = _pending(contract, event)
     line = contract.line(amendment.line_no)
     changed = amended_line(line, event, terms=terms_from_json(amendment.terms))
@@ -166,15 +205,18 @@ def _amendment_rejected(contract: Contract, event: Event) -> Contract:
 
 def _quote_recorded(contract: Contract, event: Event) -> Contract:
     quote = recorded_quote(event)
+    if quote.id in {each.id for each in contract.quotes}:
+        raise RefusedError(f"quote {quote.id} is already on record")
+    ends = dict(contract.ends_offered)
     if quote.renews_line_no is not None:
-        contract.line(quote.renews_line_no)
-    return replace(contract, quotes=(*contract.quotes, quote))
+        ends[quote.id] = contract.line(quote.renews_line_no).end_on
+    return replace(contract, quotes=(*contract.quotes, quote), ends_offered=ends)
 
 
 def _quote_moved(contract: Contract, event: Event) -> Contract:
     quote = contract.quote(event.payload["quote_id"])
     moved = moved_quote(quote, event)
-    if moved.state is QuoteState.ACCEPTED and _already_accepted(contract, moved.renews_line_no):
+    if moved.state is QuoteState.ACCEPTED and _already_accepted(contract, moved):
         raise RefusedError("another renewal offer for this line was already accepted")
     return replace(
         contract,
@@ -213,6 +255,18 @@ _APPLY: dict[EventKind, Callable[[Contract, Event], Contract]] = {
 }
 
 
+def _check_amendable(contract: Contract) -> None:
+    if contract.state in EDITABLE:
+        raise RefusedError(
+            f"contract {contract.ref} is {contract.state}: before signature terms are restated"
+        )
+    if contract.state in OVER:
+        raise RefusedError(
+            f"contract {contract.ref} is {contract.state}, so nothing in it is amended any more; "
+            "if it was recorded wrongly, import a correction"
+        )
+
+
 def _with_line(contract: Contract, line: Line) -> Contract:
     lines = (line if each.line_no == line.line_no else each for each in contract.lines)
     return replace(contract, lines=tuple(lines))
@@ -235,8 +289,11 @@ def _without(contract: Contract, amendment: Amendment) -> Contract:
     return replace(contract, amendments=left)
 
 
-def _already_accepted(contract: Contract, line_no: int | None) -> bool:
-    return line_no is not None and any(
-        each.state is QuoteState.ACCEPTED and each.renews_line_no == line_no
+def _already_accepted(contract: Contract, quote: Quote) -> bool:
+    """Say whether another offer to follow the same end of the same line was accepted."""
+    return quote.renews_line_no is not None and any(
+        each.state is QuoteState.ACCEPTED
+        and each.renews_line_no == quote.renews_line_no
+        and contract.ends_offered[each.id] == contract.ends_offered[quote.id]
         for each in contract.quotes
     )

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from broker.contracts.line_terms import TERM_FIELDS
 from broker.contracts.row_values import RowValues
 from broker.contracts.sheets.issue import Issue
 from broker.contracts.sheets.reading import Detected
-from broker.contracts.state import ContractState
+from broker.contracts.state import EDITABLE, ContractState
 
 LISTED_FOR_PEOPLE = 200
 """Rows or issues a terminal lists at most, with the true count beside them; JSON holds all."""
@@ -98,6 +99,16 @@ class ImportPlan:
         if self.status is not PlanStatus.OK:
             return ()
         return tuple(line for line in self.lines if line.outcome in WRITING)
+
+    @property
+    def amends_signed(self) -> bool:
+        """Say whether a line would differ from what was signed."""
+        return any(
+            line.outcome is Outcome.AMEND
+            and line.contract_status not in EDITABLE
+            and set(line.changes) & set(TERM_FIELDS)
+            for line in self.to_write
+        )
 
     @property
     def summary(self) -> dict[str, int]:

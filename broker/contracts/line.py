@@ -5,6 +5,7 @@ Ranges are half-open: `end_on` is the first day without service, None while ther
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from decimal import Decimal
@@ -12,6 +13,9 @@ from enum import StrEnum
 
 from broker.contracts.line_terms import LineTerms, RenewalType
 from pricing.money import Currency, Money
+
+_Part = tuple[date | None, date | None, int]
+"""GPUs with their first day, None while there is none, and the day on which they were returned."""
 
 
 class PriceKind(StrEnum):
@@ -34,6 +38,16 @@ class Tranche:
     late_credit_pct_per_week: Decimal | None = None
     site: str | None = None
     accepted_on: date | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReturnedGpus:
+    """GPUs of a tranche that an amendment gave back: ours until the day before `returned_on`."""
+
+    gpu_count: int
+    delivery_on: date
+    accepted_on: date | None
+    returned_on: date
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +96,12 @@ class RenewalTerm:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A dated promise of GPUs: the unit of the ledger."""
+    """A dated promise of GPUs: the unit of the ledger.
+
+    `terms` are the terms as last stated; a tacit renewal moves `end_on` past them. `amended_from`
+    is the day from which the last amendment counts, None while the line stands as signed.
+    `rolled_past` are the ends that tacit renewals left behind, oldest first.
+    """
 
     id: str
     line_no: int
@@ -107,6 +126,9 @@ class Line:
     tranches: tuple[Tranche, ...]
     prices: tuple[PricePeriod, ...]
     renewals: tuple[RenewalTerm, ...]
+    returned: tuple[ReturnedGpus, ...] = ()
+    amended_from: date | None = None
+    rolled_past: tuple[date, ...] = ()
 
     @property
     def last_day_of_service(self) -> date | None:
@@ -124,18 +146,20 @@ class Line:
         return next(term for term in reversed(self.renewals) if term.superseded_at is None)
 
     def delivered_on(self, day: date) -> int:
-        """Return the GPUs whose delivery day has come by `day`, promised or accepted."""
-        if self.end_on is not None and day >= self.end_on:
-            return 0
-        return sum(t.gpu_count for t in self.tranches if (t.accepted_on or t.delivery_on) <= day)
+        """Return the GPUs in service on `day`: delivered, promised or accepted, and not over."""
+        parts: list[_Part] = [
+            *((t.accepted_on or t.delivery_on, None, t.gpu_count) for t in self.tranches),
+            *((r.accepted_on or r.delivery_on, r.returned_on, r.gpu_count) for r in self.returned),
+        ]
+        return self._in_service(parts, day)
 
     def accepted_by(self, day: date) -> int:
-        """Return the GPUs accepted by `day` and not yet ended."""
-        if self.end_on is not None and day >= self.end_on:
-            return 0
-        return sum(
-            t.gpu_count for t in self.tranches if t.accepted_on is not None and t.accepted_on <= day
-        )
+        """Return the GPUs accepted by `day`, not given back and not ended."""
+        parts: list[_Part] = [
+            *((t.accepted_on, None, t.gpu_count) for t in self.tranches),
+            *((r.accepted_on, r.returned_on, r.gpu_count) for r in self.returned),
+        ]
+        return self._in_service(parts, day)
 
     def price_on(self, day: date) -> Money | None:
         """Return the base price per GPU-hour on `day`, weighted over the delivered tranches.
@@ -164,3 +188,13 @@ class Line:
             ):
                 return price
         return None
+
+    def _in_service(self, parts: Iterable[_Part], day: date) -> int:
+        """Return the GPUs of those parts that serve on `day`."""
+        if self.end_on is not None and day >= self.end_on:
+            return 0
+        return sum(
+            gpus
+            for since, until, gpus in parts
+            if since is not None and since <= day and (until is None or day < until)
+        )

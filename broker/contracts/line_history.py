@@ -6,16 +6,39 @@ so that what was believed before can still be told.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from broker.contracts.event import Event
-from broker.contracts.line import Line, PriceKind, PricePeriod, RenewalTerm, Tranche
+from broker.contracts.line import Line, PriceKind, PricePeriod, RenewalTerm
 from broker.contracts.line_terms import LineTerms, terms_from_json
+from broker.contracts.tranche_history import (
+    changed_tranches,
+    check_keeps_accepted,
+    corrected_tranches,
+    returned_gpus,
+    tranches_of,
+)
 from broker.errors import RefusedError
+
+_PLAIN = (
+    "gpu_model",
+    "form_factor",
+    "gpu_count",
+    "gpus_per_node",
+    "region",
+    "site",
+    "interconnect",
+    "term_months",
+    "prepay_pct",
+    "take_or_pay_pct",
+    "sla_pct",
+    "payment_terms_days",
+)
+"""The names that a line shares with its terms."""
 
 
 def recorded_line(event: Event, *, delivered: bool) -> Line:
@@ -25,67 +48,52 @@ def recorded_line(event: Event, *, delivered: bool) -> Line:
     """
     payload = event.payload
     terms = terms_from_json(payload["terms"])
-    return _line(
-        terms,
-        event,
-        accepted={1: terms.start_date} if delivered and not terms.tranches else {},
-        fixed={
-            "id": payload["line_id"],
-            "line_no": payload["line_no"],
-            "source": payload["source"],
-            "owner": payload["owner"],
-            "notes": payload["notes"],
-            "prices": (),
-            "renewals": (),
-        },
+    accepted = {1: terms.start_date} if delivered and not terms.tranches else {}
+    return Line(
+        id=payload["line_id"],
+        line_no=payload["line_no"],
+        source=payload["source"],
+        owner=payload["owner"],
+        notes=payload["notes"],
+        terms=terms,
+        tranches=tuple(tranches_of(terms, accepted)),
+        prices=tuple(_prices(terms, event)),
+        renewals=(_renewal(terms, event),),
+        **_plain_terms(terms),
     )
 
 
 def restated_line(line: Line, event: Event) -> Line:
-    """Return the line with all its terms replaced: before signature, or to correct a typing error."""
+    """Return the line with all its terms replaced, before signature."""
+    return _replaced(line, event, terms=terms_from_json(event.payload["terms"]))
+
+
+def corrected_line(line: Line, event: Event) -> Line:
+    """Return the line with a typing error corrected, as if it had been right from the start.
+
+    What was corrected counts from where the wrong terms did: from the first day, or from the last
+    amendment on. A delivery that took place stays.
+    """
     terms = terms_from_json(event.payload["terms"])
-    accepted = {t.tranche_no: t.accepted_on for t in line.tranches if t.accepted_on is not None}
-    return _line(
-        terms,
-        event,
-        accepted=accepted,
-        fixed={
-            "id": line.id,
-            "line_no": line.line_no,
-            "source": event.payload["source"],
-            "owner": line.owner,
-            "notes": line.notes,
-            "prices": _superseded(line.prices, event.recorded_at),
-            "renewals": _superseded_terms(line.renewals, event.recorded_at),
-        },
-    )
+    if line.amended_from is None:
+        corrected = _replaced(line, event, terms=terms)
+    else:
+        _check_correctable(line, terms)
+        corrected = _changed(line, event, terms=terms, since=line.amended_from)
+        corrected = replace(corrected, source=event.payload["source"])
+    check_keeps_accepted(line, corrected.tranches)
+    return corrected
 
 
 def amended_line(line: Line, event: Event, *, terms: LineTerms) -> Line:
-    """Return the line with new terms from the event's `valid_from` on, the past kept as it was."""
+    """Return the line with new terms from the event's `valid_from` on, the past kept as it was.
+
+    GPUs that were in service before that day and are not afterwards are kept as returned.
+    """
     since = event.valid_from
-    fresh = _line(
-        terms,
-        event,
-        accepted={t.tranche_no: t.accepted_on for t in line.tranches if t.accepted_on is not None},
-        fixed={
-            "id": line.id,
-            "line_no": line.line_no,
-            "source": line.source,
-            "owner": line.owner,
-            "notes": line.notes,
-            "prices": (),
-            "renewals": _superseded_terms(line.renewals, event.recorded_at),
-        },
-    )
-    kept = [part for price in line.prices for part in _cut(price, since, event)]
-    opened = [
-        replace(price, valid_from=max(price.valid_from, since))
-        for price in fresh.prices
-        if price.valid_to is None or price.valid_to > since
-    ]
-    tranches = fresh.tranches if terms.tranches else _carried_tranches(line, terms, since)
-    return replace(fresh, prices=(*kept, *opened), tranches=tranches)
+    amended = _changed(line, event, terms=terms, since=since)
+    returned = returned_gpus(line, amended.tranches, since)
+    return replace(amended, amended_from=since, returned=returned)
 
 
 def rolled_line(line: Line, event: Event) -> Line:
@@ -94,6 +102,10 @@ def rolled_line(line: Line, event: Event) -> Line:
         raise RefusedError(f"line {line.line_no} has no end, so it cannot roll over")
     last_day = date.fromisoformat(event.payload["new_last_day"])
     end_on = last_day + timedelta(days=1)
+    if end_on <= line.end_on:
+        raise RefusedError(
+            f"line {line.line_no} already goes on to {line.last_day_of_service}; it rolled before"
+        )
     carried = tuple(
         replace(
             price,
@@ -105,40 +117,103 @@ def rolled_line(line: Line, event: Event) -> Line:
         for price in line.live_prices
         if price.kind is PriceKind.BASE and price.valid_to == line.end_on
     )
-    return replace(line, end_on=end_on, prices=(*line.prices, *carried))
-
-
-def accepted_line(line: Line, payload: Mapping[str, Any]) -> Line:
-    """Return the line with one tranche accepted."""
-    number, day = payload["tranche_no"], date.fromisoformat(payload["accepted_on"])
-    if number not in {tranche.tranche_no for tranche in line.tranches}:
-        raise RefusedError(f"line {line.line_no} has no tranche {number}")
     return replace(
         line,
-        tranches=tuple(
-            _accepted(tranche, day) if tranche.tranche_no == number else tranche
-            for tranche in line.tranches
-        ),
+        end_on=end_on,
+        prices=(*line.prices, *carried),
+        rolled_past=(*line.rolled_past, line.end_on),
     )
 
 
-def _accepted(tranche: Tranche, day: date) -> Tranche:
-    if tranche.accepted_on is not None:
+def unrolled_line(line: Line, event: Event) -> Line:
+    """Return the line without the tacit renewals that notice, given on `valid_from`, forbade.
+
+    The calendar renews on the day itself; a letter that was sent in time may be entered later.
+    """
+    forbidden = [end for end in line.rolled_past if event.valid_from < end]
+    if not forbidden:
+        return line
+    end_on = min(forbidden)
+    return replace(
+        line,
+        end_on=end_on,
+        prices=tuple(part for price in line.prices for part in _cut(price, end_on, event)),
+        rolled_past=tuple(end for end in line.rolled_past if end < end_on),
+    )
+
+
+def _replaced(line: Line, event: Event, *, terms: LineTerms) -> Line:
+    in_effect = _in_effect(line, terms)
+    return replace(
+        _with_terms(line, event, terms=terms),
+        source=event.payload["source"],
+        tranches=corrected_tranches(line, in_effect),
+        prices=(*_superseded(line.prices, event.recorded_at), *_prices(in_effect, event)),
+    )
+
+
+def _changed(line: Line, event: Event, *, terms: LineTerms, since: date) -> Line:
+    """Return the line with other terms from a day on, its prices before that day kept."""
+    kept = [part for price in line.prices for part in _cut(price, since, event)]
+    opened = [
+        replace(price, valid_from=max(price.valid_from, since))
+        for price in _prices(_in_effect(line, terms), event)
+        if price.valid_to is None or price.valid_to > since
+    ]
+    return replace(
+        _with_terms(line, event, terms=terms),
+        tranches=changed_tranches(line, terms, since),
+        prices=(*kept, *opened),
+    )
+
+
+def _with_terms(line: Line, event: Event, *, terms: LineTerms) -> Line:
+    """Return the line with everything that terms say but its deliveries and prices."""
+    superseded = tuple(
+        term if term.superseded_at is not None else replace(term, superseded_at=event.recorded_at)
+        for term in line.renewals
+    )
+    return replace(
+        line,
+        terms=terms,
+        renewals=(*superseded, _renewal(terms, event)),
+        rolled_past=line.rolled_past if _keeps_end(line, terms) else (),
+        **_plain_terms(_in_effect(line, terms)),
+    )
+
+
+def _keeps_end(line: Line, terms: LineTerms) -> bool:
+    """Say whether terms repeat the last day as stated, which a tacit renewal has moved on."""
+    return bool(line.rolled_past) and terms.end_date == line.terms.end_date
+
+
+def _in_effect(line: Line, terms: LineTerms) -> LineTerms:
+    """Return the terms with the last day that a tacit renewal gave the line, where one did."""
+    if not _keeps_end(line, terms):
+        return terms
+    return replace(terms, end_date=line.last_day_of_service)
+
+
+def _check_correctable(line: Line, terms: LineTerms) -> None:
+    before, after = line.terms, terms
+    if (before.gpu_count, before.start_date) != (after.gpu_count, after.start_date):
         raise RefusedError(
-            f"tranche {tranche.tranche_no} was already accepted on {tranche.accepted_on}"
+            f"line {line.line_no} was amended from {line.amended_from} on, so a correction cannot "
+            "change its GPUs or its first day any more; propose an amendment"
         )
-    return replace(tranche, accepted_on=day)
 
 
-def _line(
-    terms: LineTerms,
-    event: Event,
-    *,
-    accepted: dict[int, date],
-    fixed: dict[str, Any],
-) -> Line:
-    tranches = tuple(_tranches(terms, accepted))
-    renewal = RenewalTerm(
+def _plain_terms(terms: LineTerms) -> dict[str, Any]:
+    """Return the terms that a line bears under their own names, and its two ends."""
+    return {
+        "start_on": terms.start_date,
+        "end_on": terms.end_on,
+        **{name: getattr(terms, name) for name in _PLAIN},
+    }
+
+
+def _renewal(terms: LineTerms, event: Event) -> RenewalTerm:
+    return RenewalTerm(
         renewal_type=terms.renewal_type,
         renewal_term_months=terms.renewal_term_months,
         notice_period=terms.notice_period,
@@ -147,73 +222,6 @@ def _line(
         recorded_at=event.recorded_at,
         source_event=event.hash,
     )
-    prices = tuple(_prices(terms, event))
-    return Line(
-        **{
-            **fixed,
-            "prices": (*fixed["prices"], *prices),
-            "renewals": (*fixed["renewals"], renewal),
-        },
-        gpu_model=terms.gpu_model,
-        form_factor=terms.form_factor,
-        gpu_count=terms.gpu_count,
-        gpus_per_node=terms.gpus_per_node,
-        region=terms.region,
-        site=terms.site,
-        interconnect=terms.interconnect,
-        start_on=terms.start_date,
-        end_on=terms.end_on,
-        term_months=terms.term_months,
-        prepay_pct=terms.prepay_pct,
-        take_or_pay_pct=terms.take_or_pay_pct,
-        sla_pct=terms.sla_pct,
-        payment_terms_days=terms.payment_terms_days,
-        terms=terms,
-        tranches=tranches,
-    )
-
-
-def _carried_tranches(line: Line, terms: LineTerms, since: date) -> tuple[Tranche, ...]:
-    """Return the tranches of a line whose amendment names none: more GPUs come as one more tranche
-    on the day the amendment counts, fewer are taken from the last tranches.
-    """
-    if line.terms.tranches:
-        raise RefusedError(
-            f"line {line.line_no} was signed in tranches; the amendment must list them all"
-        )
-    more = terms.gpu_count - line.gpu_count
-    if more > 0:
-        number = max(tranche.tranche_no for tranche in line.tranches) + 1
-        return (*line.tranches, Tranche(tranche_no=number, gpu_count=more, delivery_on=since))
-    kept, left = [], terms.gpu_count
-    for tranche in line.tranches:
-        gpus = min(tranche.gpu_count, left)
-        if gpus:
-            kept.append(replace(tranche, gpu_count=gpus))
-        left -= gpus
-    return tuple(kept)
-
-
-def _tranches(terms: LineTerms, accepted: dict[int, date]) -> Iterator[Tranche]:
-    if not terms.tranches:
-        yield Tranche(
-            tranche_no=1,
-            gpu_count=terms.gpu_count,
-            delivery_on=terms.start_date,
-            site=terms.site,
-            accepted_on=accepted.get(1),
-        )
-    for tranche in terms.tranches:
-        yield Tranche(
-            tranche_no=tranche.tranche_no,
-            gpu_count=tranche.gpu_count,
-            delivery_on=tranche.delivery_date,
-            accept_by=tranche.accept_by_date,
-            drop_dead_on=tranche.drop_dead_date,
-            late_credit_pct_per_week=tranche.late_credit_pct_per_week,
-            site=tranche.site,
-            accepted_on=accepted.get(tranche.tranche_no),
-        )
 
 
 def _prices(terms: LineTerms, event: Event) -> Iterator[PricePeriod]:
@@ -252,11 +260,4 @@ def _superseded(prices: tuple[PricePeriod, ...], at: datetime) -> tuple[PricePer
     return tuple(
         price if price.superseded_at is not None else replace(price, superseded_at=at)
         for price in prices
-    )
-
-
-def _superseded_terms(terms: tuple[RenewalTerm, ...], at: datetime) -> tuple[RenewalTerm, ...]:
-    return tuple(
-        term if term.superseded_at is not None else replace(term, superseded_at=at)
-        for term in terms
     )

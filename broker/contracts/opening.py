@@ -15,6 +15,9 @@ from broker.contracts.import_outcome import Outcome, PlannedLine
 from broker.contracts.line_terms import LineTerms, terms_from_json, terms_to_json
 from broker.contracts.row_values import RowValues
 from broker.contracts.state import EDITABLE, ContractState
+from broker.errors import RefusedError
+
+_NOT_STARTED = frozenset({*EDITABLE, ContractState.SIGNED})
 
 TIMEZONE = "UTC"
 """Contract days are days in this zone unless a contract says otherwise."""
@@ -22,19 +25,30 @@ TIMEZONE = "UTC"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Occasion:
-    """Who imports which file, and on which day."""
+    """Who imports which file, and on which day.
+
+    `correction` is the reason why signed terms that differ were recorded wrongly, None where a
+    difference is an amendment.
+    """
 
     file: str
     actor: str
     on: date
     batch_id: str
+    correction: str | None = None
 
     def source(self, line: int) -> str:
         """Return where a person can check a value: "file.csv:17"."""
         return f"{self.file}:{line}"
 
     def draft(
-        self, kind: EventKind, payload: dict[str, Any], *, line: int, valid_from: date | None = None
+        self,
+        kind: EventKind,
+        payload: dict[str, Any],
+        *,
+        line: int,
+        valid_from: date | None = None,
+        reason: str | None = None,
     ) -> EventDraft:
         """Return an event of this import."""
         return EventDraft(
@@ -42,7 +56,7 @@ class Occasion:
             payload=payload,
             valid_from=valid_from or self.on,
             actor=self.actor,
-            reason=f"imported from {self.source(line)}",
+            reason=reason or f"imported from {self.source(line)}",
             document=self.batch_id,
         )
 
@@ -118,9 +132,17 @@ def _changed(
         return
     terms = terms_to_json(values.terms)
     source = occasion.source(line.line)
+    stated = {"line_no": values.line_no, "terms": terms, "source": source}
     if contract.state in EDITABLE:
-        restated = {"line_no": values.line_no, "terms": terms, "source": source}
-        yield occasion.draft(EventKind.LINE_RESTATED, restated, line=line.line)
+        yield occasion.draft(EventKind.LINE_RESTATED, stated, line=line.line)
+    elif occasion.correction is not None:
+        yield occasion.draft(
+            EventKind.LINE_CORRECTED,
+            stated,
+            line=line.line,
+            valid_from=held.amended_from or held.start_on,
+            reason=occasion.correction,
+        )
     elif values.terms not in _proposed(contract, held.line_no):
         proposal = {
             "amendment_id": next(new_ids),
@@ -141,26 +163,53 @@ def _moved(
 ) -> Iterator[EventDraft]:
     """Yield what a new status of the contract means; all its lines in a file state the same."""
     for line, values in lines:
-        target = values.status
-        if target in (contract.state, contract.stated_state):
-            continue
-        if contract.state is ContractState.SIGNED and target is ContractState.ACTIVE:
-            yield from _deliveries(contract, line, occasion)
-        else:
-            evidence = f"stated in {occasion.source(line.line)}"
-            payload = {"to": target.value, "evidence": evidence, "stated": True}
-            yield occasion.draft(EventKind.STATE_CHANGED, payload, line=line.line)
-        return
+        if values.status not in (contract.state, contract.stated_state):
+            yield from _moved_to(contract, values.status, line, lines, occasion)
+            return
 
 
-def _deliveries(contract: Contract, line: PlannedLine, occasion: Occasion) -> Iterator[EventDraft]:
-    """A sheet that calls a signed contract active says that what has no tranches was delivered."""
-    for held in contract.lines:
-        if held.terms.tranches:
+def _moved_to(
+    contract: Contract,
+    target: ContractState,
+    line: PlannedLine,
+    lines: Sequence[tuple[PlannedLine, RowValues]],
+    occasion: Occasion,
+) -> Iterator[EventDraft]:
+    if contract.state is ContractState.IN_NOTICE and target is ContractState.ACTIVE:
+        raise RefusedError(
+            f"notice of contract {contract.ref} is on record and a sheet cannot take it back; write "
+            "in_notice in the sheet, or take it back: tonnage contracts move"
+        )
+    started = target is ContractState.ACTIVE and contract.state in _NOT_STARTED
+    if started and contract.state in EDITABLE:
+        yield _state(ContractState.SIGNED, line, occasion)
+    deliveries = list(_deliveries(contract, lines, line, occasion)) if started else []
+    yield from deliveries or [_state(target, line, occasion)]
+
+
+def _state(target: ContractState, line: PlannedLine, occasion: Occasion) -> EventDraft:
+    evidence = f"stated in {occasion.source(line.line)}"
+    payload = {"to": target.value, "evidence": evidence, "stated": True}
+    return occasion.draft(EventKind.STATE_CHANGED, payload, line=line.line)
+
+
+def _deliveries(
+    contract: Contract,
+    lines: Sequence[tuple[PlannedLine, RowValues]],
+    line: PlannedLine,
+    occasion: Occasion,
+) -> Iterator[EventDraft]:
+    """A sheet that calls a contract active says that what has no tranches was delivered."""
+    terms = {held.line_no: held.terms for held in contract.lines}
+    for planned, values in lines:
+        if planned.outcome is Outcome.CREATE or contract.state in EDITABLE:
+            terms[values.line_no] = values.terms
+    for line_no in sorted(terms):
+        if terms[line_no].tranches:
             continue
         payload = {
-            "line_no": held.line_no,
-            "tranche_no": held.tranches[0].tranche_no,
-            "accepted_on": held.start_on.isoformat(),
+            "line_no": line_no,
+            "tranche_no": 1,
+            "accepted_on": terms[line_no].start_date.isoformat(),
         }
         yield occasion.draft(EventKind.TRANCHE_ACCEPTED, payload, line=line.line)

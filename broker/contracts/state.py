@@ -68,6 +68,9 @@ EDITABLE = frozenset({ContractState.DRAFT, ContractState.QUOTED})
 IN_FORCE = frozenset({ContractState.SIGNED, ContractState.ACTIVE, ContractState.IN_NOTICE})
 """Signed and not over: the states in which a contract binds both sides."""
 
+OVER = frozenset(state for state, following in NEXT.items() if not following)
+"""Nothing follows on these: terms no longer change, they can only have been recorded wrongly."""
+
 DELIVERED_BY_IMPORT = frozenset(
     {
         ContractState.ACTIVE,

@@ -9,7 +9,7 @@ from datetime import date
 from broker.contracts.event import Event, EventKind
 from broker.contracts.quote import Quote
 from broker.contracts.quote_terms import moved_quote, recorded_quote
-from broker.errors import BrokenLedgerError, NotFoundError
+from broker.errors import BrokenLedgerError, NotFoundError, RefusedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +35,8 @@ class Supplier:
     quotes: tuple[Quote, ...] = ()
 
     def tier_in(self, scheme: str, on: date) -> TierFact | None:
-        """Return the latest tier of a scheme known for `on`."""
-        facts = [fact for fact in self.tiers if fact.scheme == scheme and fact.on <= on]
+        """Return the latest tier of a scheme known for `on`; of one day, the last recorded."""
+        facts = [fact for fact in reversed(self.tiers) if fact.scheme == scheme and fact.on <= on]
         return max(facts, key=lambda fact: fact.on, default=None)
 
 
@@ -76,10 +76,17 @@ def _after(supplier: Supplier | None, event: Event) -> Supplier:
         )
         return replace(supplier, tiers=(*supplier.tiers, fact))
     if event.kind is EventKind.QUOTE_RECORDED:
-        return replace(supplier, quotes=(*supplier.quotes, recorded_quote(event)))
+        return _with_quote(supplier, event)
     if event.kind is EventKind.QUOTE_MOVED:
         return _with_moved_quote(supplier, event)
     raise BrokenLedgerError(f"{event.kind} does not belong in a supplier's stream")
+
+
+def _with_quote(supplier: Supplier, event: Event) -> Supplier:
+    quote = recorded_quote(event)
+    if quote.id in {each.id for each in supplier.quotes}:
+        raise RefusedError(f"quote {quote.id} is already on record")
+    return replace(supplier, quotes=(*supplier.quotes, quote))
 
 
 def _with_moved_quote(supplier: Supplier, event: Event) -> Supplier:

@@ -48,6 +48,9 @@ def check_ledger(database: Database) -> LedgerCheck:
 
 
 def rebuild_ledger(database: Database) -> int:
-    """Make every projection anew from the events, and return how many streams there are."""
+    """Make every projection anew from the events, and return how many streams there are.
+
+    Raises BrokenLedgerError, and changes nothing, when a chain does not verify.
+    """
     with database.writing() as session:
         return ledger.rebuild(session)

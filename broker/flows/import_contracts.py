@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import datetime
 from itertools import groupby
 
 from sqlmodel import Session
@@ -23,7 +24,7 @@ from broker.contracts.row_values import NaturalKey, RowValues, folded_ref
 from broker.contracts.sheets.issue import Code, Issue
 from broker.contracts.sheets.sheet import ContractSheet, read_contract_sheet
 from broker.contracts.sheets.suppliers import KnownSupplier
-from broker.errors import RefusedError
+from broker.errors import BadInputError, RefusedError
 from broker.identity import new_id
 from broker.store import ledger
 from broker.store.contracts import all_contracts, all_suppliers, contract_by_id, contract_id_of
@@ -31,20 +32,41 @@ from broker.store.engine import Database
 from broker.store.tables import ImportBatchRow, SupplierRow
 from pricing.hardware import canonical_gpu
 
+ONE_AT_A_TIME = "contract-imports"
+"""Two imports at once would both find the same contract missing."""
+
 
 def import_contracts(
-    database: Database, content: bytes, *, file: str, actor: str, clock: Clock, dry_run: bool
+    database: Database,
+    content: bytes,
+    *,
+    file: str,
+    actor: str,
+    clock: Clock,
+    dry_run: bool,
+    correction: str | None = None,
 ) -> tuple[ImportPlan, ContractSheet]:
-    """Return what the import did, or would do; nothing is written unless every row is good."""
+    """Return what the import did, or would do; nothing is written unless every row is good.
+
+    With `correction`, a reason, terms that differ from signed ones correct what was recorded
+    wrongly, from the start; without it they are proposed as amendments.
+    """
+    if correction is not None and not correction.strip():
+        raise BadInputError("a correction needs a reason that the next person can read")
     transaction = database.trying() if dry_run else database.writing()
     with transaction as session:
+        ledger.lock(session, ONE_AT_A_TIME)
         sheet = read_contract_sheet(
             content, file=file, gpu_name=_gpu_name, suppliers=_known_suppliers(session)
         )
         plan = plan_import(sheet, known_lines(session))
         if plan.status is not PlanStatus.OK:
             return plan, sheet
-        refusals = _write(session, plan, sheet, actor=actor, clock=clock)
+        now = clock()
+        occasion = Occasion(
+            file=file, actor=actor, on=now.date(), batch_id=new_id(), correction=correction
+        )
+        refusals = _write(session, plan, sheet, occasion, at=now)
         if refusals:
             session.rollback()
             return replace(plan, issues=(*plan.issues, *refusals)), sheet
@@ -70,18 +92,16 @@ def known_lines(session: Session) -> dict[NaturalKey, KnownLine]:
 
 
 def _write(
-    session: Session, plan: ImportPlan, sheet: ContractSheet, *, actor: str, clock: Clock
+    session: Session, plan: ImportPlan, sheet: ContractSheet, occasion: Occasion, *, at: datetime
 ) -> list[Issue]:
-    now = clock()
-    occasion = Occasion(file=plan.file, actor=actor, on=now.date(), batch_id=new_id())
     refusals, written = [], 0
     for group in _by_contract(plan):
-        first, values = group[0]
+        first, _ = group[0]
         try:
             with session.begin_nested():
-                _record_supplier(session, first, values, sheet, occasion, clock)
-                written += _record_lines(session, group, occasion, clock)
-        except RefusedError as refusal:
+                _record_supplier(session, first, sheet, occasion, at=at)
+                written += _record_lines(session, group, occasion, at=at)
+        except (RefusedError, BadInputError) as refusal:
             refusals.append(_issue(first, refusal))
     if written and not refusals:
         session.add(
@@ -89,8 +109,8 @@ def _write(
                 id=occasion.batch_id,
                 sha256=plan.sha256,
                 file=plan.file,
-                actor=actor,
-                recorded_at=now,
+                actor=occasion.actor,
+                recorded_at=at,
                 summary=json.dumps(plan.summary),
             )
         )
@@ -110,23 +130,27 @@ def _by_contract(plan: ImportPlan) -> Iterator[list[tuple[PlannedLine, RowValues
 def _record_supplier(
     session: Session,
     line: PlannedLine,
-    values: RowValues,
     sheet: ContractSheet,
     occasion: Occasion,
-    clock: Clock,
+    *,
+    at: datetime,
 ) -> None:
-    key = values.supplier_key
+    key = str(line.readable["supplier_key"])
+    if session.get(SupplierRow, key) is not None:
+        return
+    ledger.lock(session, supplier_stream(key))
     if session.get(SupplierRow, key) is not None:
         return
     opening = supplier_opening(key, sheet.suppliers[key], line=line.line, occasion=occasion)
-    ledger.append(session, supplier_stream(key), [opening], recorded_at=clock())
+    ledger.append(session, supplier_stream(key), [opening], recorded_at=at)
 
 
 def _record_lines(
     session: Session,
     group: list[tuple[PlannedLine, RowValues]],
     occasion: Occasion,
-    clock: Clock,
+    *,
+    at: datetime,
 ) -> int:
     first, values = group[0]
     contract_id = contract_id_of(session, values.supplier_key, values.contract_ref)
@@ -138,10 +162,10 @@ def _record_lines(
     else:
         held = contract_by_id(session, contract_id)
     drafts += line_events(held, group, occasion=occasion, new_ids=iter(new_id, ""))
-    return len(ledger.append(session, contract_stream(contract_id), drafts, recorded_at=clock()))
+    return len(ledger.append(session, contract_stream(contract_id), drafts, recorded_at=at))
 
 
-def _issue(line: PlannedLine, refusal: RefusedError) -> Issue:
+def _issue(line: PlannedLine, refusal: Exception) -> Issue:
     return Issue(line=line.line, field=None, code=Code.REFUSED_BY_BOOKS, message=str(refusal))
 
 

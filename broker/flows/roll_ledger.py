@@ -42,6 +42,8 @@ def _roll(
     session: Session, contract_id: str, *, as_of: date, clock: Clock
 ) -> RolledContract | None:
     events: list[Event] = []
+    stream = contract_stream(contract_id)
+    ledger.lock(session, stream)  # somebody else may be rolling it: look only when it is ours
     while True:
         contract = contract_by_id(session, contract_id)
         supplier = session.get(SupplierRow, contract.supplier_key)
@@ -49,7 +51,6 @@ def _roll(
         drafts = next_step(contract, as_of=as_of, country=country)
         if not drafts:
             break
-        stream = contract_stream(contract_id)
         events += ledger.append(session, stream, drafts, recorded_at=clock())
     if not events:
         return None

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from broker.contracts.line_terms import RenewalType
-from broker.contracts.quote import QuoteState
 from broker.contracts.state import ContractState
 from broker.renewals import shown
 from broker.renewals.alternatives import Alternative
@@ -73,9 +72,9 @@ def _situation(
 
 def _settled(grounds: Grounds, deadlines: Deadlines) -> str | None:
     contract, line = grounds.facts.contract, grounds.line
-    for quote in contract.quotes:
-        if quote.renews_line_no == line.line_no and quote.state is QuoteState.ACCEPTED:
-            return f"The renewal was accepted: {quote_name(quote)}"
+    accepted = contract.accepted_renewal(line)
+    if accepted is not None:
+        return f"The renewal was accepted: {quote_name(accepted)}"
     if deadlines.days_to_end <= 0:
         return f"Service ended on {deadlines.last_day_of_service}"
     if contract.state is ContractState.IN_NOTICE and grounds.quote is None:

@@ -77,7 +77,7 @@ def obligations_of(contract: Contract, *, country: str | None) -> tuple[Obligati
         for line in contract.lines:
             found.extend(_lapsing(contract, line, closed, country))
             found.extend(_deliveries(contract, line))
-    found.extend(_quotes(contract))
+        found.extend(_quotes(contract))
     return tuple(_with_outcome(each, closed) for each in found)
 
 
@@ -85,7 +85,7 @@ def _lapsing(
     contract: Contract, line: Line, closed: dict[str, ClosedObligation], country: str | None
 ) -> Iterator[Obligation]:
     last_day = line.last_day_of_service
-    if last_day is None or _renewal_accepted(contract, line.line_no):
+    if last_day is None or contract.accepted_renewal(line) is not None:
         return
     expiry = _obligation(
         contract,
@@ -107,6 +107,7 @@ def _lapsing(
         line,
         kind,
         due_on=deadline.due_on,
+        known_by=deadline.raw_on,
         computed_from=f"last day of service {last_day} less {notice}, {days}",
     )
     yield speak
@@ -147,13 +148,6 @@ def _quotes(contract: Contract) -> Iterator[Obligation]:
             )
 
 
-def _renewal_accepted(contract: Contract, line_no: int) -> bool:
-    return any(
-        quote.renews_line_no == line_no and quote.state is QuoteState.ACCEPTED
-        for quote in contract.quotes
-    )
-
-
 def _obligation(
     contract: Contract,
     line: Line,
@@ -162,8 +156,14 @@ def _obligation(
     due_on: date,
     computed_from: str,
     subject: str = "line",
+    known_by: date | None = None,
 ) -> Obligation:
-    name = f"{line.id}|{kind}|{subject}|{due_on}"
+    """Return an obligation; `known_by` is its day before holidays moved it, which its id bears.
+
+    So a deadline that was met stays met when the supplier's country, and with it the holidays,
+    becomes known; and it is another one when the end or the notice period moves.
+    """
+    name = f"{line.id}|{kind}|{subject}|{known_by or due_on}"
     return Obligation(
         id=str(uuid.uuid5(_NAMESPACE, name)),
         contract_id=contract.id,

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from datetime import date
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import tuple_
 from sqlmodel import Session, col, select
@@ -13,12 +11,14 @@ from broker.contracts.contract import Contract
 from broker.contracts.event import contract_stream, supplier_stream
 from broker.contracts.fold import fold
 from broker.contracts.line import Line
-from broker.contracts.quote import Quote
 from broker.contracts.row_values import folded_ref
 from broker.contracts.supplier import Supplier, fold_supplier
 from broker.errors import BadInputError, NotFoundError
 from broker.store.ledger import events_of
 from broker.store.tables import ContractLineRow, ContractRow, QuoteRow, SupplierRow
+
+LONGEST_LINE_NO = 9
+"""Digits of a line number; a longer number is part of a reference."""
 
 
 def contract_by_id(session: Session, contract_id: str) -> Contract:
@@ -38,26 +38,19 @@ def all_contracts(session: Session) -> Iterator[Contract]:
         yield contract_by_id(session, contract_id)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContractKey:
-    """A contract's id, and its place in the order by supplier and reference."""
+def contract_ids_after(session: Session, contract_id: str | None, *, limit: int) -> list[str]:
+    """Return up to `limit` ids of contracts that come after one, by supplier and reference.
 
-    id: str
-    place: tuple[str, str]
-
-
-def contract_ids_after(
-    session: Session, place: tuple[str, str] | None, *, limit: int
-) -> list[ContractKey]:
-    """Return up to `limit` contracts that come after a place, by supplier and reference."""
+    Raises BadInputError when there is no such contract to read on from.
+    """
     order = (ContractRow.supplier_key, ContractRow.folded_ref)
-    query = select(ContractRow).order_by(*order).limit(limit)
-    if place is not None:
-        query = query.where(tuple_(*order) > tuple_(*place))
-    return [
-        ContractKey(id=row.id, place=(row.supplier_key, row.folded_ref))
-        for row in session.exec(query)
-    ]
+    query = select(ContractRow.id).order_by(*order).limit(limit)
+    if contract_id is not None:
+        last = session.get(ContractRow, contract_id)
+        if last is None:
+            raise BadInputError("the page_token is not one that was given out here; begin anew")
+        query = query.where(tuple_(*order) > tuple_(last.supplier_key, last.folded_ref))
+    return list(session.exec(query))
 
 
 def contract_id_of(session: Session, supplier_key: str, ref: str) -> str | None:
@@ -74,36 +67,51 @@ def find_contract(session: Session, name: str) -> Contract:
 
     Raises NotFoundError, or BadInputError when two suppliers use the same reference.
     """
-    supplier_key, _, ref = name.rpartition(":")
-    query = select(ContractRow).where(
-        (col(ContractRow.id) == name) | (col(ContractRow.folded_ref) == folded_ref(ref))
-    )
-    if supplier_key:
-        query = query.where(ContractRow.supplier_key == supplier_key)
-    found = session.exec(query).all()
+    found = _contracts_named(session, name)
     if not found:
         raise NotFoundError(f"there is no contract {name}; see: tonnage contracts list")
     if len(found) > 1:
         choices = ", ".join(sorted(f"{row.supplier_key}:{row.ref}" for row in found))
-        raise BadInputError(f"several suppliers use {name}; say which: {choices}")
+        raise BadInputError(f"{name} means several contracts; say which: {choices}")
     return contract_by_id(session, found[0].id)
 
 
 def find_line(session: Session, name: str) -> tuple[Contract, Line]:
-    """Return the line that a person means: a line id, "CONTRACT/LINE", or "CONTRACT" of one line."""
+    """Return the line that a person means: a line id, "CONTRACT/LINE", or "CONTRACT" of one line.
+
+    A reference may itself end in a slash and a number, so the whole is tried as one too.
+    """
     by_id = session.get(ContractLineRow, name)
     if by_id is not None:
         contract = contract_by_id(session, by_id.contract_id)
         return contract, contract.line(by_id.line_no)
-    head, slash, tail = name.rpartition("/")
-    if slash and tail.isdecimal():
-        contract = find_contract(session, head)
-        return contract, contract.line(int(tail))
+    head, _, tail = name.rpartition("/")
+    if tail.isascii() and tail.isdigit() and len(tail) <= LONGEST_LINE_NO:
+        whole, part = _contracts_named(session, name), _contracts_named(session, head)
+        if whole and part:
+            raise BadInputError(
+                f"{name} is a contract, and may be line {tail} of another; "
+                f"write {name}/1, or the id of the line"
+            )
+        if part or not whole:
+            contract = find_contract(session, head)
+            return contract, contract.line(int(tail))
     contract = find_contract(session, name)
     if len(contract.lines) != 1:
         numbers = ", ".join(f"{name}/{line.line_no}" for line in contract.lines)
         raise BadInputError(f"contract {name} has several lines; say which: {numbers}")
     return contract, contract.lines[0]
+
+
+def _contracts_named(session: Session, name: str) -> Sequence[ContractRow]:
+    supplier_key, _, ref = name.partition(":")
+    of_supplier = (col(ContractRow.supplier_key) == supplier_key) & (
+        col(ContractRow.folded_ref) == folded_ref(ref)
+    )
+    # A reference may hold a colon itself.
+    any_supplier = col(ContractRow.folded_ref) == folded_ref(name)
+    either = (col(ContractRow.id) == name) | any_supplier | of_supplier
+    return session.exec(select(ContractRow).where(either)).all()
 
 
 def supplier_by_key(session: Session, key: str) -> Supplier:
@@ -126,16 +134,3 @@ def stream_of_quote(session: Session, quote_id: str) -> str:
     if row is None:
         raise NotFoundError(f"there is no quote {quote_id}")
     return row.stream
-
-
-def quotes_known(session: Session, *, on: date) -> list[Quote]:
-    """Return every quote received by `on`, of any supplier and state, newest first."""
-    found = [
-        quote
-        for supplier in all_suppliers(session)
-        for quote in supplier.quotes
-        if quote.received_on <= on
-    ]
-    for contract in all_contracts(session):
-        found.extend(quote for quote in contract.quotes if quote.received_on <= on)
-    return sorted(found, key=lambda quote: quote.received_on, reverse=True)

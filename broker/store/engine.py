@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import URL, Engine, create_engine, event
 from sqlalchemy.engine import Connection, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlmodel import Session
@@ -24,13 +24,18 @@ POOL_SIZE = 45
 
 
 class Database:
-    """Sessions for reading and for writing."""
+    """Sessions for reading and for writing.
+
+    The values of a statement never reach an error message or the log: they are contract prices.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
         try:
-            self.dialect = make_url(url).get_backend_name()
-        except ArgumentError as unreadable:
+            parsed = make_url(url)
+            self.dialect = parsed.get_backend_name()
+            self.has_no_file = self.dialect == "sqlite" and not _names_a_file(parsed)
+        except (ArgumentError, ValueError) as unreadable:  # ValueError: a port that is no number
             raise BadInputError(
                 "TONNAGE_DATABASE_URL cannot be read; expected sqlite:///FILE or "
                 "postgresql+psycopg://USER@HOST/NAME"
@@ -39,8 +44,12 @@ class Database:
             self.write_engine = _sqlite(url, begin="BEGIN IMMEDIATE")
             self.read_engine = _sqlite(url, begin="BEGIN")
         elif self.dialect == "postgresql":
-            self.write_engine = self.read_engine = create_engine(
-                url, pool_size=POOL_SIZE, pool_pre_ping=True
+            self.write_engine = create_engine(
+                url, pool_size=POOL_SIZE, pool_pre_ping=True, hide_parameters=True
+            )
+            # What is read together is of one moment, as on SQLite: a chain and its head, say.
+            self.read_engine = self.write_engine.execution_options(
+                isolation_level="REPEATABLE READ"
             )
         else:
             raise BadInputError(f"databases of kind {self.dialect} are not supported")
@@ -77,13 +86,15 @@ class Database:
                 yield connection
             return
         engine = _sqlite(self._url, begin="BEGIN IMMEDIATE", foreign_keys=False)
-        with engine.begin() as connection:
-            yield connection
-            if connection.exec_driver_sql("PRAGMA foreign_key_check").first():
-                raise RefusedError(
-                    "the migration left rows that point nowhere; nothing was changed"
-                )
-        engine.dispose()
+        try:
+            with engine.begin() as connection:
+                yield connection
+                if connection.exec_driver_sql("PRAGMA foreign_key_check").first():
+                    raise RefusedError(
+                        "the migration left rows that point nowhere; nothing was changed"
+                    )
+        finally:
+            engine.dispose()
 
     def close(self) -> None:
         """Give all connections back."""
@@ -91,8 +102,17 @@ class Database:
         self.read_engine.dispose()
 
 
+def _names_a_file(url: URL) -> bool:
+    return (url.database or ":memory:") != ":memory:"
+
+
 def _sqlite(url: str, *, begin: str, foreign_keys: bool = True) -> Engine:
-    engine = create_engine(url, pool_size=POOL_SIZE, connect_args={"check_same_thread": False})
+    engine = create_engine(
+        url,
+        pool_size=POOL_SIZE,
+        hide_parameters=True,
+        connect_args={"check_same_thread": False},
+    )
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: Any, _record: Any) -> None:

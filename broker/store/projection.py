@@ -32,9 +32,19 @@ from broker.store.tables import (
 )
 
 SUPPLIER = "supplier/"
+CONTRACT = "contract/"
 
-_BY_LINE = (TrancheRow, PricePeriodRow, RenewalTermRow)
-_BY_CONTRACT = (ObligationRow, AmendmentRow, QuoteRow, ContractLineRow)
+_BY_LINE: tuple[type[Table], ...] = (TrancheRow, PricePeriodRow, RenewalTermRow)
+_BY_CONTRACT: tuple[type[Table], ...] = (ContractLineRow, AmendmentRow, ObligationRow)
+_ALL: tuple[type[Table], ...] = (
+    SupplierRow,
+    SupplierTierRow,
+    ContractRow,
+    QuoteRow,
+    *_BY_CONTRACT,
+    *_BY_LINE,
+)
+"""Every projection; tables come before those that point at them."""
 
 
 def project(session: Session, stream: str, events: Sequence[Event]) -> None:
@@ -50,6 +60,28 @@ def project(session: Session, stream: str, events: Sequence[Event]) -> None:
         session.flush()
 
 
+def clear(session: Session) -> None:
+    """Delete every row of every projection."""
+    for table in reversed(_ALL):
+        session.execute(sa.delete(table))
+    session.expire_all()
+
+
+def strays(session: Session) -> list[str]:
+    """Return the tables with rows that point at nothing: no stream would ever look at them."""
+    found = []
+    for table in _ALL:
+        core = _core(table)
+        for key in core.foreign_keys:
+            lost = sa.select(sa.literal(1)).where(
+                key.parent.is_not(None),
+                ~sa.exists().where(key.column == key.parent).correlate(core),
+            )
+            if session.execute(lost.select_from(core).limit(1)).first():
+                found.append(core.name)
+    return found
+
+
 def differences(session: Session, stream: str, events: Sequence[Event]) -> list[str]:
     """Return the tables that differ from what the events of a stream tell; empty when none does."""
     wanted: dict[str, list[dict[str, Any]]] = {}
@@ -58,11 +90,10 @@ def differences(session: Session, stream: str, events: Sequence[Event]) -> list[
             wanted.setdefault(str(row.__tablename__), []).append(row.model_dump())
     wrong = []
     for table, condition in _owned(stream):
-        name = str(table.__tablename__)
-        core = Table.metadata.tables[name]
+        core = _core(table)
         stored = [dict(row) for row in session.execute(sa.select(core).where(condition)).mappings()]
-        if _by_key(stored, core) != _by_key(wanted.get(name, []), core):
-            wrong.append(name)
+        if _by_key(stored, core) != _by_key(wanted.get(core.name, []), core):
+            wrong.append(core.name)
     return wrong
 
 
@@ -83,18 +114,23 @@ def _owned(stream: str) -> list[tuple[type[Table], sa.ColumnElement[bool]]]:
 
     Tables come before those that point at them.
     """
-    kind, _, key = stream.partition("/")
-    if f"{kind}/" == SUPPLIER:
+    key = stream.partition("/")[2]
+    quotes = (QuoteRow, sa.column("stream") == stream)
+    if stream.startswith(SUPPLIER):
         return [
             (SupplierRow, sa.column("key") == key),
             (SupplierTierRow, sa.column("supplier_key") == key),
-            (QuoteRow, sa.column("stream") == stream),
+            quotes,
         ]
-    line = Table.metadata.tables["contract_line"]
+    line = _core(ContractLineRow)
     mine = sa.select(line.c.id).where(line.c.contract_id == key)
     by_line = [(table, sa.column("line_id").in_(mine)) for table in _BY_LINE]
-    by_contract = [(table, sa.column("contract_id") == key) for table in reversed(_BY_CONTRACT)]
-    return [(ContractRow, sa.column("id") == key), *by_contract, *by_line]
+    by_contract = [(table, sa.column("contract_id") == key) for table in _BY_CONTRACT]
+    return [(ContractRow, sa.column("id") == key), *by_contract, quotes, *by_line]
+
+
+def _core(table: type[Table]) -> sa.Table:
+    return Table.metadata.tables[str(table.__tablename__)]
 
 
 def _by_key(rows: list[dict[str, Any]], core: sa.Table) -> list[dict[str, Any]]:

@@ -34,6 +34,8 @@ def newest() -> str | None:
 
 def faults(database: Database) -> list[str]:
     """Return what is wrong with the schema, each with what to do; empty when all is well."""
+    if database.has_no_file:  # each connection would see a database of its own
+        return ["a SQLite database needs a file, for instance sqlite:///tonnage.db"]
     with database.read_engine.connect() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
         if current != newest():

@@ -5,9 +5,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Body, Query
+from fastapi import APIRouter, Query
 
 from broker.access.scope import Scope
+from broker.api.uploads import CSV_BODY, CsvUpload
 from broker.api.wire.contracts import (
     Acceptance,
     AmendmentDecision,
@@ -44,22 +45,29 @@ Writer = Annotated[Caller, requires(Scope.CONTRACTS_WRITE)]
 AsOf = Annotated[date | None, Query(description="the day asked about; default: today")]
 
 
-@router.post("/contract-imports")
+@router.post("/contract-imports", openapi_extra=CSV_BODY)
 def import_sheet(
     wiring: WiringDep,
     caller: Writer,
-    content: Annotated[bytes, Body(media_type="text/csv")],
-    file: Annotated[str, Query(max_length=200, description="name of the file")] = "upload.csv",
+    upload: CsvUpload,
     dry_run: bool = False,
+    correction: Annotated[
+        bool,
+        Query(description="differences from signed terms correct typing errors, from the start"),
+    ] = False,
 ) -> ImportResult:
-    """Import a contract sheet, all of it or nothing; a dry run says what would happen."""
+    """Import a contract sheet, all of it or nothing; a dry run says what would happen.
+
+    The answer is 200 also when the sheet has errors: then `status` says so and nothing is written.
+    """
     plan, _ = import_contracts(
         wiring.database,
-        content,
-        file=file,
+        upload.content,
+        file=upload.file,
         actor=caller.actor,
         clock=wiring.clock,
         dry_run=dry_run,
+        correction=f"typing error, corrected by {upload.file}" if correction else None,
     )
     return ImportResult.model_validate(plan.as_json())
 

@@ -82,11 +82,13 @@ def check_plausible(draft: RowDraft, quoted: str, derived: str) -> None:
 def check_renewal(draft: RowDraft) -> None:
     """Say what a renewal leaves open: for how long, and whether there is a last day at all."""
     renewal = draft.values.get("renewal_type")
-    if renewal is RenewalType.AUTO and draft.is_empty("renewal_term_months"):
+    ends = renewal is RenewalType.EVERGREEN and "end_date" in draft.values
+    if (renewal is RenewalType.AUTO or ends) and draft.is_empty("renewal_term_months"):
         draft.refuse(
             "renewal_term_months",
             Code.MISSING_REQUIRED,
-            "an automatic renewal needs the months it renews for; fill them in",
+            "a line that goes on by itself after its last day needs the months it goes on for; "
+            "fill them in",
         )
     endless = renewal is RenewalType.EVERGREEN or "renewal_type" in draft.refused
     if draft.is_empty("end_date") and not endless:

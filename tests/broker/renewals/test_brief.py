@@ -13,7 +13,8 @@ from broker.contracts.quote import QuoteKind, QuoteState
 from broker.errors import RefusedError
 from broker.renewals.assumptions import AssumptionName
 from broker.renewals.brief import Brief, brief_of
-from broker.renewals.brief_text import WIDTH, brief_page
+from broker.renewals.brief_text import brief_page
+from broker.renewals.page_words import WIDTH
 from broker.renewals.recommendation import Action
 from pricing.fx import FxRate
 from pricing.market import Observation, SourceKind

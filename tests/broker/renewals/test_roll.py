@@ -11,10 +11,17 @@ from hypothesis import strategies as st
 from broker.contracts.contract import Contract
 from broker.contracts.event import Event, EventDraft, EventKind, seal
 from broker.contracts.fold import fold
-from broker.contracts.line_terms import RenewalType
+from broker.contracts.line_terms import LineTerms, RenewalType
 from broker.contracts.state import ContractState
-from broker.renewals.obligations import LAPSING, Obligation, ObligationState, obligations_of
-from broker.renewals.roll import next_step, renews_tacitly
+from broker.renewals.obligations import (
+    LAPSING,
+    Obligation,
+    ObligationKind,
+    ObligationState,
+    obligations_of,
+)
+from broker.renewals.roll import next_step
+from tests.broker.contracts.happenings import obligation_closed
 from tests.builders import (
     NOON,
     a_draft,
@@ -27,9 +34,11 @@ from tests.builders import (
     state_changed,
 )
 
+AFTER_MONTHS = [date(2026, 1, 31), date(2026, 2, 28), date(2026, 3, 31), date(2026, 4, 30)]
 
-def rolled(as_of: date, *drafts: EventDraft) -> list[Event]:
-    events = chained(contract_recorded(), *drafts)
+
+def rolled(as_of: date, *drafts: EventDraft, state: str = "active") -> list[Event]:
+    events = chained(contract_recorded(state=state), *drafts)
     while step := next_step(fold(events), as_of=as_of, country="US"):
         for draft in step:
             stream = events[0].stream
@@ -37,22 +46,28 @@ def rolled(as_of: date, *drafts: EventDraft) -> list[Event]:
     return events
 
 
-def after(as_of: date, *drafts: EventDraft) -> Contract:
-    return fold(rolled(as_of, *drafts))
+def after(as_of: date, *drafts: EventDraft, state: str = "active") -> Contract:
+    return fold(rolled(as_of, *drafts, state=state))
+
+
+def auto_terms(**changes: Any) -> LineTerms:
+    return some_terms(**{"renewal_type": RenewalType.AUTO, "renewal_term_months": 12, **changes})
 
 
 def auto(**changes: Any) -> EventDraft:
-    return line_recorded(
-        some_terms(renewal_type=RenewalType.AUTO, renewal_term_months=12, **changes)
-    )
+    return line_recorded(auto_terms(**changes))
 
 
-def lapsing(contract: Contract) -> Obligation:
-    (only,) = [
+def duties(contract: Contract) -> list[Obligation]:
+    return [
         each
         for each in obligations_of(contract, country="US")
         if each.kind in LAPSING and each.state is ObligationState.OPEN
     ]
+
+
+def lapsing(contract: Contract) -> Obligation:
+    (only,) = duties(contract)
     return only
 
 
@@ -100,7 +115,6 @@ def test_notice_given_stops_the_tacit_renewal() -> None:
     contract = after(date(2026, 10, 1), auto(), given_notice)
 
     assert contract.state is ContractState.EXPIRED
-    assert not renews_tacitly(contract, contract.line(1))
 
 
 def test_an_accepted_offer_makes_the_contract_renewed_at_its_end() -> None:
@@ -117,7 +131,89 @@ def test_a_line_without_an_end_never_rolls() -> None:
     assert after(date(2040, 1, 1), line_recorded(terms)).state is ContractState.ACTIVE
 
 
-@pytest.mark.parametrize("state", ["draft", "quoted", "signed", "terminated"])
+def test_a_deadline_that_was_met_stops_the_tacit_renewal_of_its_line() -> None:
+    first, second = auto(), line_recorded(auto_terms(), line_no=2)
+    (deadline, _) = duties(fold(chained(contract_recorded(), first, second)))
+    contract = after(date(2026, 10, 1), first, second, obligation_closed(deadline.id, "done"))
+
+    assert [line.last_day_of_service for line in contract.lines] == [
+        date(2026, 9, 30),
+        date(2027, 9, 30),
+    ]
+    assert contract.state is ContractState.ACTIVE
+
+
+@pytest.mark.parametrize("outcome", ["waived", "missed"])
+def test_a_deadline_that_was_let_go_does_not_stop_it(outcome: str) -> None:
+    line = auto()
+    (deadline,) = duties(fold(chained(contract_recorded(), line)))
+    contract = after(date(2026, 10, 1), line, obligation_closed(deadline.id, outcome))
+
+    assert contract.line(1).last_day_of_service == date(2027, 9, 30)
+
+
+def test_notice_entered_late_ends_the_contract_where_it_should_have_ended() -> None:
+    events = rolled(date(2026, 10, 5), auto())
+    notice = state_changed("in_notice", evidence="letter", valid_from=date(2026, 6, 1))
+    events.append(seal(notice, stream=events[0].stream, recorded_at=NOON, before=events[-1]))
+    assert fold(events).line(1).last_day_of_service == date(2026, 9, 30)
+
+    (ending,) = next_step(fold(events), as_of=date(2026, 10, 6), country="US")
+    assert (ending.payload["to"], ending.valid_from) == ("expired", date(2026, 10, 1))
+
+
+def test_the_end_of_a_month_does_not_creep_back_with_february() -> None:
+    monthly = auto_terms(end_date=date(2026, 1, 30), renewal_term_months=1, notice_period=None)
+    ends = [after(day, line_recorded(monthly)).line(1).end_on for day in AFTER_MONTHS]
+
+    assert ends == [date(2026, 2, 28), date(2026, 3, 31), date(2026, 4, 30), date(2026, 5, 31)]
+
+
+def test_an_automatic_renewal_of_unknown_length_does_not_happen() -> None:
+    for months in (None, 0):
+        contract = after(date(2026, 10, 1), auto(renewal_term_months=months))
+
+        assert contract.state is ContractState.EXPIRED
+
+
+def test_an_offer_that_nobody_decided_is_no_duty_for_ever() -> None:
+    quote = a_quote(valid_until=date(2026, 6, 14))
+    contract = after(date(2026, 6, 15), line_recorded(), quote_recorded(quote))
+
+    (offer,) = [
+        each
+        for each in obligations_of(contract, country="US")
+        if each.kind is ObligationKind.QUOTE_EXPIRY
+    ]
+    assert offer.state is ObligationState.MISSED
+
+
+def test_a_line_that_ended_while_the_contract_goes_on_is_over() -> None:
+    shorter = some_terms(end_date=date(2026, 5, 31), notice_period=None)
+    both = (line_recorded(shorter), line_recorded(line_no=2))
+    contract = after(date(2026, 6, 1), *both)
+
+    assert contract.state is ContractState.ACTIVE
+    assert [each.line_no for each in duties(contract)] == [2]
+    assert contract.line(1).accepted_by(date(2026, 6, 1)) == 0
+    assert after(date(2026, 10, 1), *both).state is ContractState.EXPIRED
+
+
+def test_a_contract_with_one_endless_line_goes_on() -> None:
+    endless = some_terms(end_date=None, renewal_type=RenewalType.EVERGREEN)
+    contract = after(date(2027, 1, 1), line_recorded(), line_recorded(endless, line_no=2))
+
+    assert contract.state is ContractState.ACTIVE
+    assert duties(contract) == []
+
+
+def test_a_signed_contract_can_miss_its_deadline_too() -> None:
+    contract = after(date(2026, 7, 3), line_recorded(), state="signed")
+
+    assert (lapsing(contract).kind, contract.state) == ("expiry", ContractState.SIGNED)
+
+
+@pytest.mark.parametrize("state", ["draft", "quoted", "terminated"])
 def test_the_calendar_leaves_other_states_alone(state: str) -> None:
     events = chained(contract_recorded(state=state), line_recorded())
 

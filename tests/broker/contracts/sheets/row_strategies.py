@@ -49,9 +49,11 @@ def shared_terms(draw: st.DrawFn) -> dict[str, Any]:
     """Draw what a line has whether or not it comes in tranches."""
     start = draw(days)
     renewal = draw(st.none() | st.sampled_from(RenewalType))
-    end = start + timedelta(days=draw(st.integers(0, 2_000)))
+    end: date | None = start + timedelta(days=draw(st.integers(0, 2_000)))
     months = st.integers(min_value=1, max_value=60)
-    auto = renewal is RenewalType.AUTO
+    if renewal is RenewalType.EVERGREEN and draw(st.booleans()):
+        end = None
+    goes_on = end is not None and renewal in (RenewalType.AUTO, RenewalType.EVERGREEN)
     return {
         "gpu_model": draw(st.sampled_from(["B200", "H100", "GB300"])),
         "form_factor": "SXM",
@@ -59,10 +61,10 @@ def shared_terms(draw: st.DrawFn) -> dict[str, Any]:
         "interconnect": draw(st.none() | texts),
         "currency": draw(currencies),
         "start_date": start,
-        "end_date": None if renewal is RenewalType.EVERGREEN and draw(st.booleans()) else end,
+        "end_date": end,
         "term_months": draw(st.none() | months),
         "renewal_type": renewal,
-        "renewal_term_months": draw(months if auto else st.none() | months),
+        "renewal_term_months": draw(months if goes_on else st.none() | months),
         "notice_period": draw(st.none() | durations),
         "uplift_cap_pct": draw(shares),
         "prepay_pct": draw(shares),

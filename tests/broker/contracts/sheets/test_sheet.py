@@ -205,6 +205,12 @@ def test_an_automatic_renewal_says_for_how_long() -> None:
     assert errors(read_row(renewal_type="auto")) == [(2, "renewal_term_months", "missing_required")]
 
 
+def test_an_evergreen_line_with_a_last_day_needs_its_months() -> None:
+    assert errors(read_row(renewal_type="evergreen")) == [
+        (2, "renewal_term_months", "missing_required")
+    ]
+
+
 def test_only_an_evergreen_line_has_no_last_day() -> None:
     evergreen = only(read_row(renewal_type="evergreen", end_date="", term_months=""))
 

@@ -11,6 +11,7 @@ from typing import Final
 
 import streamlit as st
 
+from broker.api.client import TonnageError
 from dashboards import figures, session, sign_in, trouble
 from dashboards.screens import market_prices, renewal_meeting
 
@@ -32,7 +33,11 @@ def main() -> None:
     st.html(f"<style>{_NARROW_MARGINS}</style>")
     st.logo(str(_FOLDER / "logo.png"), icon_image=str(_FOLDER / "icon.png"), size="large")
     with trouble.told():
-        reader = session.current()
+        try:
+            reader = session.current()
+        except TonnageError:
+            st.navigation(_pages(_nothing, _nothing), position="hidden")  # so the address is kept
+            raise
         if reader is None:
             # The same addresses as when signed in, so that a pasted link survives the sign-in.
             st.navigation(_pages(sign_in.show, sign_in.show), position="hidden").run()
@@ -44,6 +49,10 @@ def main() -> None:
             with st.sidebar:
                 _who(reader)
             page.run()
+
+
+def _nothing() -> None:
+    """Show no page: there is nobody to show it to."""
 
 
 def _pages(renewals: Callable[[], None], market: Callable[[], None]) -> list[st.Page]:

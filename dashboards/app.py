@@ -11,10 +11,14 @@ from typing import Final
 
 import streamlit as st
 
+from broker.api.client import TonnageError
 from dashboards import figures, session, sign_in, trouble
 from dashboards.screens import market_prices, renewal_meeting
 
 SIDEBAR_PIXELS: Final = 220
+_NARROW_MARGINS: Final = ".stMainBlockContainer { padding-inline: 2.5rem; }"
+"""The tables need the width; there is no theme option for it."""
+
 _FOLDER: Final = files("dashboards")
 
 
@@ -26,9 +30,14 @@ def main() -> None:
         layout="wide",
         initial_sidebar_state=SIDEBAR_PIXELS,
     )
+    st.html(f"<style>{_NARROW_MARGINS}</style>")
     st.logo(str(_FOLDER / "logo.png"), icon_image=str(_FOLDER / "icon.png"), size="large")
     with trouble.told():
-        reader = session.current()
+        try:
+            reader = session.current()
+        except TonnageError:
+            st.navigation(_pages(_nothing, _nothing), position="hidden")  # so the address is kept
+            raise
         if reader is None:
             # The same addresses as when signed in, so that a pasted link survives the sign-in.
             st.navigation(_pages(sign_in.show, sign_in.show), position="hidden").run()
@@ -40,6 +49,10 @@ def main() -> None:
             with st.sidebar:
                 _who(reader)
             page.run()
+
+
+def _nothing() -> None:
+    """Show no page: there is nobody to show it to."""
 
 
 def _pages(renewals: Callable[[], None], market: Callable[[], None]) -> list[st.Page]:

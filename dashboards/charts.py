@@ -31,6 +31,8 @@ PALETTE: Final = (
     "#111827",
 )
 DASHES: Final = ([1, 0], [6, 3], [2, 2], [8, 3, 2, 3], [12, 4])
+TALL_PIXELS: Final = 420
+LOW_PIXELS: Final = 240
 BAND_WIDTH: Final = timedelta(days=45)
 """A benchmark speaks for the quotes of so many days; the band is drawn over them."""
 
@@ -113,7 +115,8 @@ def renewal_prices(picture: RenewalPicture) -> alt.LayerChart:
         layers += _stretches([picture.walk_away], x, y, colour=GREEN, dash=[6, 4])
     if picture.offer is not None:
         layers += _stretches([picture.offer], x, y, colour=RED, dash=[1, 0])
-    return alt.LayerChart(layer=[*layers, _dots(picture.members, x, y)]).properties(height=420)
+    height = LOW_PIXELS if picture.offer is None and picture.benchmark is None else TALL_PIXELS
+    return alt.LayerChart(layer=[*layers, _dots(picture.members, x, y)]).properties(height=height)
 
 
 def price_history(paths: Sequence[PricePath], *, start: date, end: date) -> alt.LayerChart:
@@ -174,6 +177,10 @@ def _renewal_axes(picture: RenewalPicture) -> tuple[alt.X, alt.Y]:
     stretches = [*picture.paid, *(one for one in (picture.offer, picture.walk_away) if one)]
     days = [picture.as_of, *(dot.day for dot in picture.members)]
     days += [day for one in stretches for day in (one.start, one.end)]
+    prices = [*(one.price for one in stretches), *(dot.price for dot in picture.members)]
+    prices += [picture.benchmark.low, picture.benchmark.high] if picture.benchmark else []
+    low, high = min(prices, default=0.0), max(prices, default=1.0)
+    air = max((high - low) * 0.12, high * 0.04)
     x = alt.X(
         "day:T", title=None, axis=alt.Axis(format="%b %Y", labelOverlap=True, grid=False)
     ).scale(type="utc", domain=[_drawn_day(min(days)), _drawn_day(max(days))])
@@ -181,7 +188,7 @@ def _renewal_axes(picture: RenewalPicture) -> tuple[alt.X, alt.Y]:
         "price:Q",
         title=f"{picture.currency} per GPU-hour",
         axis=alt.Axis(format=".2f", tickCount=6),
-    ).scale(zero=False, padding=18)
+    ).scale(domain=[max(0.0, low - air), high + air], zero=False, nice=True)
     return x, y
 
 
@@ -212,19 +219,18 @@ def _band(picture: RenewalPicture, band: Band, x: alt.X, y: alt.Y) -> list[alt.C
     base = alt.Chart(frame).encode(
         x=x, x2="until:T", tooltip=[alt.Tooltip("told:N", title="Quartiles of the quotes")]
     )
-    box = base.mark_rect(color=BLUE, opacity=0.16).encode(
-        y=alt.Y("low:Q", title=f"{picture.currency} per GPU-hour"), y2="high:Q"
-    )
+    box = base.mark_rect(color=BLUE, opacity=0.16).encode(y=_on(y, "low:Q"), y2="high:Q")
     median = base.mark_rule(color=BLUE, strokeWidth=2.5).encode(y=y)
     first = min([one.start for one in picture.paid], default=since)
     if (since - first).days > ROOM_FOR_LABEL.days:
         return [box, median, _label(frame, x, y, colour=BLUE, align="right", dx=-6)]
-    return [box, median, _label(frame, _at_end(x), y, colour=BLUE, align="left", dx=6)]
+    return [box, median, _label(frame, _on(x, "until:T"), y, colour=BLUE, align="left", dx=6)]
 
 
-def _at_end(x: alt.X) -> alt.X:
-    moved = x.copy()
-    moved.shorthand = "until:T"
+def _on(axis: alt.X | alt.Y, field: str) -> Any:
+    """Return the same axis for another field."""
+    moved = axis.copy()
+    moved.shorthand = field
     return moved
 
 

@@ -134,7 +134,7 @@ def unknown(brief: Brief) -> None:
         st.markdown("Nothing that this brief needs is unknown.")
     for one in brief.unknown:
         st.markdown(f"**{figures.plain(one.what.replace('_', ' '))}**: {figures.plain(one.why)}.")
-        st.code(one.how, language="bash", wrap_lines=True)
+        st.code(one.how, language=None, wrap_lines=True)
 
 
 def assumptions(brief: Brief) -> None:

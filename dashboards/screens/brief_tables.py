@@ -143,9 +143,6 @@ def _price_rows(brief: Brief) -> Iterator[tuple[object, ...]]:
             _total(offer.monthly_cost),
             _total(offer.annual_cost),
         )
-        more = offer.exposure
-        if more is not None:
-            yield "More", None, _total(more.per_month), _total(more.total)
 
 
 def _hike_rows(offer: Offered) -> Iterator[tuple[object, ...]]:
@@ -174,6 +171,8 @@ def _offer_notes(brief: Brief, offer: Offered) -> Iterator[str]:
         f"Offer of {figures.day(offer.received_on)}: {figures.count(offer.gpus)} GPUs, {term}, "
         f"{prepay}, {until}, {offer.state}."
     )
+    if offer.exposure is not None:
+        yield f"That is {figures.total(offer.exposure.per_month, signed=True)} a month."
     if offer.cap is not None and offer.cap.breached:
         yield f"✕ The offer breaches the agreed cap; its ceiling is {figures.price(offer.cap.ceiling)}."
     if offer.levelised_price is not None and offer.levelised_price != offer.price_per_gpu_hour:

@@ -17,6 +17,8 @@ from dashboards.screens import market_tables
 WINDOWS: Final = (30, 90, 180, 365)
 DEFAULT_WINDOW: Final = 90
 USUAL_KIND: Final = "on-demand"
+STALE_AFTER_DAYS: Final = 2
+"""A daily feed that has missed two days in a row is worth a word."""
 
 _PANEL_HELP: Final = (
     "Median move of the cheapest on-demand price, from the same providers at both ends of each "
@@ -46,6 +48,7 @@ def show(api: Client) -> None:
     with third:
         controls.day_picker(market.as_of)
     controls.stamp(market.as_of, api)
+    _warn_of_stale_feed(market)
     _headline(market)
     kinds, providers = _filters(market)
     shown = [row for row in market.comparison if _wanted(row, kinds, providers)]
@@ -59,6 +62,20 @@ def show(api: Client) -> None:
     with st.container(border=True):
         market_tables.benchmark(market)
     market_tables.excluded(market)
+
+
+def _warn_of_stale_feed(market: Market) -> None:
+    latest = _latest(market)
+    if latest is not None and (market.as_of - latest).days > STALE_AFTER_DAYS:
+        st.warning(
+            f"**The feed is old.** Nobody has looked since {figures.day(latest)}, "
+            f"{_age(latest, market.as_of)}; prices below are carried forward from then.",
+            icon=":material/history:",
+        )
+
+
+def _latest(market: Market) -> date | None:
+    return max((row.observed_on for row in market.comparison if row.observed_on), default=None)
 
 
 def _no_prices() -> None:
@@ -95,7 +112,7 @@ def _headline(market: Market) -> None:
     benchmark = market.list_benchmark
     known = [row for row in market.comparison if row.low is not None]
     fresh = [row for row in known if not row.stale]
-    latest = max((row.observed_on for row in market.comparison if row.observed_on), default=None)
+    latest = _latest(market)
     with st.container(horizontal=True):
         st.metric(
             f"List benchmark, {market.gpu_model}",
@@ -241,4 +258,4 @@ def _age(latest: date | None, as_of: date) -> str:
     if latest is None:
         return "never"
     days = (as_of - latest).days
-    return "on the day itself" if days == 0 else f"{days} days before"
+    return "on the day itself" if days == 0 else f"{figures.days(days)} before"

@@ -98,6 +98,15 @@ def test_a_price_nobody_confirmed_lately_is_marked_as_carried_forward() -> None:
 
 
 @pytest.mark.usefixtures("on_story")
+def test_a_feed_that_nobody_fed_for_days_is_told_before_its_figures() -> None:
+    page = a_page(gpu="B200", as_of="2026-05-20")
+
+    assert not page.exception
+    assert "Nobody has looked since 15 May 2026, 5 days before" in page.warning[0].value
+    assert metrics(page)["Prices seen on this day"][0] == "0 of 10"
+
+
+@pytest.mark.usefixtures("on_story")
 def test_a_slice_of_a_gpu_is_named_among_what_was_left_out() -> None:
     page = a_page(gpu="H100")
 

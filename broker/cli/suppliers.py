@@ -75,4 +75,5 @@ def rate(
     fact = TierFact(scheme=scheme, edition=edition, tier=tier, on=on.date(), source=source)
     with opened() as database:
         rate_supplier(database, key, fact, actor=actor(), clock=utc_now)
-    typer.echo(f"{key}: {scheme} {edition} says {tier} on {on.date()}")
+    edition_of = f"{scheme} {edition}".strip()
+    typer.echo(f"{key}: {edition_of} says {tier} on {on.date()}")

@@ -8,6 +8,7 @@ from decimal import Decimal
 
 from sqlmodel import Session
 
+from broker.alerts.contract_ends import line_subject
 from broker.alerts.hike import RenewalOffer
 from broker.alerts.quotes import QuoteValidity
 from broker.contracts.contract import Contract
@@ -103,13 +104,15 @@ def quote_validities(session: Session, *, on: date) -> list[QuoteValidity]:
     """Return until when each quote received by a day holds, for the rule on expiring quotes."""
     books = read_books(session)
     found = [
-        _validity(quote, f"{books.supplier_name(quote.supplier_key)}, {_what(quote)}")
+        _validity(quote, f"{quote.supplier_key}, {_what(quote)}")
         for quote in books.quotes_received_by(on)
     ]
     for contract in books.contracts:
-        supplier = books.supplier_name(contract.supplier_key)
         found.extend(
-            _validity(quote, f"{supplier} {contract.ref}/{quote.renews_line_no}, renewal offer")
+            _validity(
+                quote,
+                f"{contract.supplier_key} {contract.ref}/{quote.renews_line_no}, renewal offer",
+            )
             for quote in contract.quotes
             if quote.received_on <= on
         )
@@ -137,7 +140,7 @@ def _as_fractions(grounds: Grounds, quote: Quote) -> RenewalOffer:
     return RenewalOffer(
         quote_id=quote.id,
         object_id=grounds.line.id,
-        subject=f"{grounds.incumbent.legal_name} {grounds.facts.line_name}",
+        subject=line_subject(grounds.facts.contract, grounds.line),
         hike=hike,
         premium=premium,
         over_cap=over_cap,

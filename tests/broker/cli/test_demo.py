@@ -66,6 +66,7 @@ def test_a_folder_without_fixtures_is_named(tmp_path: Path) -> None:
     assert ran.returncode == 2
     assert "--fixtures" in ran.stderr
     assert "Traceback" not in ran.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("option", ["--port", "--dashboard-port"])

@@ -338,7 +338,7 @@ def test_alerts_learn_of_an_offer_as_fractions_without_prices(told: Database) ->
     with told.reading() as session:
         (offer,) = renewal_offers(session, on=MAY_15)
 
-    assert offer.subject == f"Harbor Compute, Inc. {story.HARBOR}"
+    assert offer.subject == f"harbor-compute {story.HARBOR} (1,024 \N{MULTIPLICATION SIGN} B200)"
     assert offer.hike is not None
     assert offer.premium is not None
     assert round(offer.hike, 4) == Decimal("0.9392")
@@ -352,5 +352,5 @@ def test_alerts_learn_until_when_each_quote_holds(told: Database) -> None:
 
     by_subject = {each.subject: each for each in validities}
     assert len(validities) == 8
-    renewal = by_subject[f"Harbor Compute, Inc. {story.HARBOR}, renewal offer"]
+    renewal = by_subject[f"harbor-compute {story.HARBOR}, renewal offer"]
     assert (renewal.valid_until, renewal.is_open) == (date(2026, 6, 14), True)

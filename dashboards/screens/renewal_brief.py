@@ -8,6 +8,7 @@ import streamlit as st
 
 from broker.api.client import Action, Brief, Client
 from dashboards import figures
+from dashboards.headline import metric
 from dashboards.screens import brief_grounds, brief_picture, brief_tables
 from dashboards.screens.brief_words import line_of, risk_of
 
@@ -86,13 +87,13 @@ def _recommendation(brief: Brief) -> None:
 def _figures(brief: Brief) -> None:
     paid, offer, quotes = brief.paid, brief.offer, brief.market.quotes
     with st.container(horizontal=True):
-        _metric(
+        metric(
             "Price now",
             figures.price(None if paid is None else paid.price_per_gpu_hour),
             "per GPU-hour" if paid else "no price on the last day",
             "Price of the last day of the term, per GPU-hour.",
         )
-        _metric(
+        metric(
             "Offer",
             "none yet" if offer is None else figures.price(offer.price_per_gpu_hour),
             "ask the supplier"
@@ -100,7 +101,7 @@ def _figures(brief: Brief) -> None:
             else f"{figures.percent(offer.hike, signed=True)} over now",
             "The newest open renewal offer, per GPU-hour, as quoted.",
         )
-        _metric(
+        metric(
             "Benchmark",
             "unknown" if quotes.median is None else figures.price(quotes.median),
             f"{quotes.n} of {quotes.needed} suppliers needed"
@@ -109,7 +110,7 @@ def _figures(brief: Brief) -> None:
             "Median of comparable quotes to us, one a supplier, outliers dropped; quartiles "
             "beside it.",
         )
-        _metric(
+        metric(
             "Walk away above",
             "unknown" if brief.walk_away_price is None else figures.price(brief.walk_away_price),
             "no deliverable alternative with known costs"
@@ -119,7 +120,7 @@ def _figures(brief: Brief) -> None:
             "cost of switching over GPUs and hours of the term. Rounded down.",
         )
         exposure = offer.exposure if offer else None
-        _metric(
+        metric(
             "Exposure a year",
             figures.UNKNOWN if exposure is None else figures.short(exposure.total),
             "no offer yet"
@@ -128,22 +129,9 @@ def _figures(brief: Brief) -> None:
             "(offer less price now) x GPUs x hours of the twelve months after the end. The "
             "premium is the part above the benchmark.",
         )
-        _metric(
+        metric(
             "Risk",
             risk_of(brief.risk.score, brief.risk.low, brief.risk.high),
             "of 100" if brief.risk.score is not None else "of 100, parts unknown",
             "Weighted hike, premium, time to notice, share of spend and availability.",
         )
-
-
-def _metric(label: str, value: str, note: str, meaning: str) -> None:
-    st.metric(
-        label,
-        value,
-        delta=note,
-        delta_color="off",
-        delta_arrow="off",
-        help=meaning,
-        border=True,
-        height="stretch",
-    )

@@ -13,6 +13,7 @@ import streamlit as st
 
 from broker.api.client import Client, Currency, Money, NotAllowedError, RenewalEntry
 from dashboards import figures, tables
+from dashboards.headline import metric
 
 SOON_DAYS: Final = 90
 LATER_DAYS: Final = 180
@@ -74,7 +75,7 @@ def _ending(items: Sequence[RenewalEntry], as_of: date) -> None:
         sum(entry.last_day_of_service < as_of + timedelta(days=limit) for entry in items)
         for limit in (SOON_DAYS, LATER_DAYS)
     )
-    _metric(
+    metric(
         f"Lines ending in {SOON_DAYS} days",
         str(soon),
         f"{later} in {LATER_DAYS} days",
@@ -89,7 +90,7 @@ def _exposure(items: Sequence[RenewalEntry]) -> None:
             sums[entry.exposure.currency] += entry.exposure.amount
     offers = sum(entry.offer is not None for entry in items)
     known = " + ".join(figures.short(Money(sums[each], each)) for each in sorted(sums))
-    _metric(
+    metric(
         "Exposure of open offers, a year",
         known or figures.UNKNOWN,
         "no offer yet"
@@ -110,7 +111,7 @@ def _next_notice(items: Sequence[RenewalEntry], as_of: date) -> None:
     note = "no notice is due" if not due else figures.days_left((due[0] - as_of).days)
     if due and due.count(due[0]) > 1:
         note += f" · {due.count(due[0])} lines"
-    _metric(
+    metric(
         "Next notice deadline",
         figures.day(due[0]) if due else figures.UNKNOWN,
         f"{note} · {lost} passed" if lost else note,
@@ -130,24 +131,11 @@ def _alerts(api: Client) -> None:
     else:
         critical = grave.count("critical")
         value, note = str(len(grave)), f"{critical} critical · {len(grave) - critical} high"
-    _metric(
+    metric(
         "Open critical and high alerts",
         value,
         note,
         "Alerts that nobody has acknowledged, assigned, put off or resolved, as of now.",
-    )
-
-
-def _metric(label: str, value: str, note: str, meaning: str) -> None:
-    st.metric(
-        label,
-        value,
-        delta=note,
-        delta_color="off",
-        delta_arrow="off",
-        help=meaning,
-        border=True,
-        height="stretch",
     )
 
 

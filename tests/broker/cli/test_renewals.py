@@ -153,7 +153,7 @@ def test_a_sheet_of_assumptions_is_imported_once(told_url: str) -> None:
     again = run("assumptions", "import", str(story.ASSUMPTIONS), database_url=told_url)
 
     assert again.exit_code == 0
-    assert "stated: 0" in again.stdout
+    assert "recorded: 0" in again.stdout
 
 
 def test_every_assumption_is_explained(told_url: str) -> None:

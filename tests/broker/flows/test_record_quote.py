@@ -5,15 +5,15 @@ from typing import Any
 
 import pytest
 
-from broker.contracts.quote import QuoteState
+from broker.contracts.quote import Quote, QuoteState
 from broker.errors import BadInputError, NotFoundError, RefusedError
 from broker.flows.record_quote import (
-    QuoteImport,
     import_quotes,
     list_quotes,
     move_quote,
     record_quote,
 )
+from broker.flows.sheet_import import SheetImport
 from broker.store import ledger
 from broker.store.contracts import supplier_by_key
 from broker.store.engine import Database
@@ -44,7 +44,7 @@ def record(database: Database, cells: dict[str, str] = OFFER) -> KnownQuote:
     return record_quote(database, cells, source="form", actor=ACTOR, clock=lambda: NOON)
 
 
-def load(database: Database, content: bytes, *, dry_run: bool = False) -> QuoteImport:
+def load(database: Database, content: bytes, *, dry_run: bool = False) -> SheetImport[Quote]:
     return import_quotes(
         database, content, file="q.csv", actor=ACTOR, clock=lambda: NOON, dry_run=dry_run
     )

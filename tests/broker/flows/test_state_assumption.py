@@ -7,13 +7,14 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
 from broker.errors import BadInputError
+from broker.flows.sheet_import import SheetImport
 from broker.flows.state_assumption import (
-    AssumptionImport,
     KnownAssumption,
     import_assumptions,
     list_assumptions,
     state_assumption,
 )
+from broker.renewals.assumptions import Assumption
 from broker.store.engine import Database
 from tests.broker import story
 from tests.builders import ACTOR, MAY_15, NOON
@@ -33,7 +34,7 @@ def state(database: Database, hour: int = 0, **cells: str) -> KnownAssumption:
     )
 
 
-def load(database: Database, content: bytes, *, dry_run: bool = False) -> AssumptionImport:
+def load(database: Database, content: bytes, *, dry_run: bool = False) -> SheetImport[Assumption]:
     return import_assumptions(
         database, content, file="a.csv", actor=ACTOR, clock=lambda: NOON, dry_run=dry_run
     )

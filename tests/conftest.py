@@ -1,6 +1,7 @@
 """Databases for tests: a fresh one each, on SQLite always and on PostgreSQL where it is installed.
 
-TONNAGE_TEST_REQUIRE=postgres,chromium turns the skips into failures.
+TONNAGE_TEST_REQUIRE=postgres,chromium turns the skips into failures. Property tests draw the same
+examples each time, so that a green run stays green; TONNAGE_TEST_EXPLORE=1 looks for new ones.
 """
 
 import itertools
@@ -10,10 +11,20 @@ from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
+from hypothesis import HealthCheck, settings
 
 from broker.store import schema
 from broker.store.engine import Database
 from tests.throwaway_postgres import find_binaries, running
+
+# No deadline: how fast an example runs depends on what else the machine does.
+settings.register_profile(
+    "tonnage",
+    deadline=None,
+    derandomize="TONNAGE_TEST_EXPLORE" not in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("tonnage")
 
 INSTALL_LINES = {
     "postgres": "apt-get install -y postgresql",

@@ -59,7 +59,7 @@ def running() -> Iterator[str]:
         _wait_until_ready(server, folder)
         yield f"postgresql+psycopg://test@127.0.0.1:{port}"
     finally:
-        server.send_signal(signal.SIGINT)
+        server.send_signal(signal.SIGQUIT)  # at once: nothing in it is wanted any more
         server.wait(30)
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -18,6 +18,7 @@ from broker.cli import (
     suppliers,
 )
 from broker.cli.console import Refusals
+from broker.cli.dashboard import dashboard
 from broker.cli.demo import demo
 from broker.cli.serve import serve
 
@@ -41,6 +42,7 @@ app.add_typer(renewals.app, name="renewals")
 app.add_typer(suppliers.app, name="suppliers")
 app.command()(demo)
 app.command()(serve)
+app.command()(dashboard)
 
 
 @app.callback()

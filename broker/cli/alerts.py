@@ -24,6 +24,7 @@ from broker.clock import utc_now
 from broker.flows.deliver_alerts import DeliveryReport, deliver_alerts
 from broker.flows.evaluate_alerts import evaluate_alerts
 from broker.flows.handle_alert import Handling, handle_alert, show_alert
+from broker.logs import log_to_stderr
 from broker.notify.channels import channels_set, senders
 from broker.settings import Settings
 from broker.store.alerts import AlertFilter, list_alerts
@@ -78,6 +79,7 @@ def evaluate(
         else:
             _print_evaluation(evaluation)
         if deliver_now:
+            log_to_stderr(settings.log_level)  # one of the channels is the log
             _complain_of(deliver_alerts(database, senders(settings), clock=utc_now))
 
 
@@ -85,6 +87,7 @@ def evaluate(
 def deliver(as_json: AsJson = False) -> None:
     """Send the messages that wait and are due; exit code 1 when one could not be sent."""
     settings = read_settings()
+    log_to_stderr(settings.log_level)  # one of the channels is the log
     with opened(settings) as database:
         report = deliver_alerts(database, senders(settings), clock=utc_now)
     if as_json:

@@ -10,18 +10,15 @@ import typer
 
 from broker.api.wire.assumptions import AssumptionList, AssumptionOut
 from broker.cli.console import (
-    FOUND_WRONG,
     actor,
-    fault_text,
     opened,
-    plain_text,
     print_json,
     print_table,
     read_settings,
 )
+from broker.cli.sheet_report import report_import
 from broker.clock import today, utc_now
 from broker.flows.state_assumption import (
-    AssumptionImport,
     import_assumptions,
     list_assumptions,
     state_assumption,
@@ -121,42 +118,7 @@ def import_(
             clock=utc_now,
             dry_run=dry_run,
         )
-    if as_json:
-        print_json(_report(report))
-    else:
-        _tell(report)
-    raise typer.Exit(FOUND_WRONG if report.faults else 0)
-
-
-def _tell(report: AssumptionImport) -> None:
-    for fault in report.faults:
-        typer.echo(plain_text(fault_text(fault)), err=True)
-    if report.faults:
-        typer.echo(f"{report.file}: {len(report.faults)} faults; nothing was stated", err=True)
-        return
-    verb = "would be stated" if report.dry_run else "stated"
-    typer.echo(
-        f"{report.file}: {len(report.recorded)} assumptions {verb}, "
-        f"{report.unchanged} already known"
-    )
-
-
-def _report(report: AssumptionImport) -> dict[str, object]:
-    return {
-        "file": report.file,
-        "dry_run": report.dry_run,
-        "recorded": len(report.recorded),
-        "unchanged": report.unchanged,
-        "faults": [
-            {
-                "line": fault.line,
-                "field": fault.field,
-                "code": fault.code,
-                "message": fault.message,
-            }
-            for fault in report.faults
-        ],
-    }
+    report_import(report, what="assumptions", as_json=as_json)
 
 
 def _today() -> date:

@@ -24,7 +24,14 @@ from broker.cli.serve import DEFAULT_HOST, DEFAULT_PORT, listening
 from broker.clock import utc_now
 from broker.errors import UnreachableError
 from broker.flows.evaluate_alerts import evaluate_alerts
-from broker.flows.load_demo import ACTOR, DEMO_DAY, DEMO_LINE, demo_clock, load_demo
+from broker.flows.load_demo import (
+    ACTOR,
+    DEMO_DAY,
+    DEMO_LINE,
+    demo_clock,
+    load_demo,
+    require_fixtures,
+)
 from broker.flows.manage_keys import KeyWish, create_key
 from broker.flows.review_renewals import review_renewal
 from broker.settings import Settings
@@ -53,6 +60,7 @@ def demo(
     if serve:
         for option, wanted in (("--port", port), ("--dashboard-port", dashboard_port)):
             listening(DEFAULT_HOST, wanted, option=option).close()
+    require_fixtures(fixtures)
     settings = _settings()
     with opened(settings) as database:
         load_demo(database, fixtures, tell=_tell)

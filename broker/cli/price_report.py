@@ -25,7 +25,9 @@ from broker.cli.console import fault_text, plain_text, print_table
 from broker.errors import Fault
 from broker.store import price_imports
 
-NONE_ON_RECORD = "no such price is on record; to add some: tonnage prices import FILE"
+NONE_ON_RECORD = (
+    "no such price is on record; widen the filter, or add prices: tonnage prices import FILE"
+)
 
 
 @contextmanager

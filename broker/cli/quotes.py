@@ -10,19 +10,16 @@ import typer
 
 from broker.api.wire.quotes import QuoteList, QuoteOut
 from broker.cli.console import (
-    FOUND_WRONG,
     actor,
-    fault_text,
     opened,
-    plain_text,
     print_json,
     print_table,
     read_settings,
 )
+from broker.cli.sheet_report import report_import
 from broker.clock import today, utc_now
 from broker.contracts.quote import QuoteKind, QuoteState
 from broker.flows.record_quote import (
-    QuoteImport,
     import_quotes,
     list_quotes,
     move_quote,
@@ -60,11 +57,7 @@ def import_(
             clock=utc_now,
             dry_run=dry_run,
         )
-    if as_json:
-        print_json(_report(report))
-    else:
-        _tell(report)
-    raise typer.Exit(FOUND_WRONG if report.faults else 0)
+    report_import(report, what="quotes", as_json=as_json)
 
 
 @app.command()
@@ -211,37 +204,6 @@ def _tell_one(known: KnownQuote, *, as_json: bool, what: str) -> None:
     quote = known.quote
     subject = f" to renew {known.renews}" if known.renews else ""
     typer.echo(f"quote {quote.id} of {quote.supplier_key}{subject} {what}")
-
-
-def _tell(report: QuoteImport) -> None:
-    for fault in report.faults:
-        typer.echo(plain_text(fault_text(fault)), err=True)
-    if report.faults:
-        typer.echo(f"{report.file}: {len(report.faults)} faults; nothing was recorded", err=True)
-        return
-    verb = "would be recorded" if report.dry_run else "recorded"
-    typer.echo(
-        f"{report.file}: {len(report.recorded)} quotes {verb}, {report.unchanged} already known"
-    )
-
-
-def _report(report: QuoteImport) -> dict[str, object]:
-    return {
-        "file": report.file,
-        "dry_run": report.dry_run,
-        "recorded": len(report.recorded),
-        "unchanged": report.unchanged,
-        "quote_ids": [] if report.dry_run else [quote.id for quote in report.recorded],
-        "faults": [
-            {
-                "line": fault.line,
-                "field": fault.field,
-                "code": fault.code,
-                "message": fault.message,
-            }
-            for fault in report.faults
-        ],
-    }
 
 
 def _row(known: KnownQuote, on: date) -> tuple[object, ...]:

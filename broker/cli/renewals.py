@@ -18,7 +18,8 @@ from broker.cli.console import UNKNOWN, opened, plain_text, print_json, print_ta
 from broker.clock import today
 from broker.flows.review_renewals import list_renewals, review_renewal
 from broker.renewals.brief import Brief
-from broker.renewals.brief_text import WIDTH, brief_page, page_subtitle, page_title
+from broker.renewals.brief_text import brief_page, page_subtitle, page_title
+from broker.renewals.page_words import WIDTH
 from broker.renewals.recommendation import price_digits, price_text
 from broker.renewals.renewal_list import RenewalEntry
 
@@ -114,28 +115,26 @@ def _print_wide(found: list[RenewalEntry]) -> None:
 def _print_stacked(found: list[RenewalEntry]) -> None:
     """Print two lines a row, so that a narrow terminal breaks none of them."""
     names = (
-        ("contract/line", "  supplier"),
+        ("contract/line", "supplier"),
         ("GPUs", ""),
         ("now", "offer"),
         ("hike", "premium"),
         ("market", "exposure"),
         ("speak by", "days"),
-        ("risk", ""),
-        ("next step", ""),
+        ("next step", "risk"),
     )
     rows = []
     for entry in found:
         supplier, line, gpus, now, offer, hike, market, premium, *rest = _cells(entry)
         exposure, speak_by, days, risk, step = rest
         stacks = (
-            (line, f"  {supplier}"),
+            (line, supplier),
             (gpus, ""),
             (now, offer),
             (hike, premium),
             (market, exposure),
             (speak_by, days),
-            (risk, ""),
-            (step, ""),
+            (step, risk),
         )
         rows.append(
             [
@@ -144,7 +143,7 @@ def _print_stacked(found: list[RenewalEntry]) -> None:
             ]
         )
     columns = [f"{upper}\n{lower}" for upper, lower in names]
-    print_table(columns, rows, numeric=set(columns[2:7]))
+    print_table(columns, rows, numeric=set(columns[2:5]))
 
 
 def _cells(entry: RenewalEntry) -> tuple[str | None, ...]:

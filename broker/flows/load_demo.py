@@ -51,6 +51,13 @@ def demo_clock() -> datetime:
     return datetime(DEMO_DAY.year, DEMO_DAY.month, DEMO_DAY.day, 9, 30, tzinfo=UTC)
 
 
+def require_fixtures(fixtures: Path) -> None:
+    """Raise BadInputError unless the folder looks like the one that the demo reads."""
+    for name in ("contracts", "prices", "quotes", "assumptions"):
+        if not (fixtures / name).is_dir():
+            raise _missing(fixtures / name)
+
+
 def load_demo(database: Database, fixtures: Path, *, tell: Tell) -> None:
     """Load the fixtures in the order of the story; raise BadInputError where one is missing."""
     for name in ("contracts_clean.csv", "contracts_clean_tranches.csv"):

@@ -20,24 +20,14 @@ from broker.contracts.quote_rows import StatedQuote, read_quote_sheet, stated_qu
 from broker.contracts.quote_terms import quote_to_json
 from broker.contracts.sheets.issue import Code
 from broker.contracts.sheets.suppliers import KnownSupplier, supplier_names
-from broker.errors import BadInputError, Fault, NotFoundError
+from broker.errors import BadInputError, Fault, NotFoundError, RefusedError
+from broker.flows.sheet_import import SheetImport
 from broker.identity import new_id
 from broker.store import ledger
 from broker.store.contracts import all_contracts, all_suppliers, find_line, stream_of_quote
 from broker.store.engine import Database
 from broker.store.renewals import KnownQuote, all_quotes, quote_by_id, quote_id_of
 from broker.store.tables import SupplierRow
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QuoteImport:
-    """What importing a sheet did, or would do; with any fault nothing is written."""
-
-    file: str
-    recorded: tuple[Quote, ...]
-    unchanged: int  # already on record, or repeated in the sheet
-    faults: tuple[Fault, ...]
-    dry_run: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +51,7 @@ def import_quotes(
     actor: str,
     clock: Clock,
     dry_run: bool = False,
-) -> QuoteImport:
+) -> SheetImport[Quote]:
     """Record every quote of a sheet, or none when any row has a fault; twice changes nothing."""
     with database.trying() if dry_run else database.writing() as session:
         stated, faults = read_quote_sheet(content, supplier_key=_supplier_key(session))
@@ -70,7 +60,7 @@ def import_quotes(
         fresh = _not_yet_known(session, placed)
         if not faults:
             _write(session, fresh, source=file, actor=actor, at=clock())
-    return QuoteImport(
+    return SheetImport(
         file=file,
         recorded=() if faults else tuple(each.quote for each in fresh),
         unchanged=len(placed) - len(fresh),
@@ -127,6 +117,11 @@ def move_quote(
         raise BadInputError("say why, so that the next reader of the books knows; give a reason")
     with database.writing() as session:
         quote_id = quote_id_of(session, name)
+        received_on = quote_by_id(session, quote_id).quote.received_on
+        if on < received_on:
+            raise RefusedError(
+                f"the quote was received on {received_on}; nothing became of it before that"
+            )
         draft = EventDraft(
             kind=EventKind.QUOTE_MOVED,
             payload={

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal
 
 from sqlmodel import Session
 
+from broker.alerts.contract_ends import line_subject
 from broker.alerts.hike import RenewalOffer
 from broker.alerts.quotes import QuoteValidity
 from broker.contracts.contract import Contract
@@ -28,6 +29,29 @@ from pricing.fx import FxTable
 _UNDECIDED = frozenset({QuoteState.OPEN, QuoteState.COUNTERED})
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Desk:
+    """What all briefs of one day have in common, read once."""
+
+    as_of: date
+    books: Books
+    rates: FxTable
+    quotes: tuple[Quote, ...]
+
+    def facts(self, contract: Contract, line: Line) -> RenewalFacts:
+        """Return what the brief of a line is written from, but for the public lists."""
+        return RenewalFacts(
+            as_of=self.as_of,
+            contract=contract,
+            line=line,
+            suppliers=self.books.suppliers,
+            market_quotes=self.quotes,
+            listed=(),
+            assumptions=self.books.assumptions,
+            rates=self.rates,
+        )
+
+
 def list_renewals(
     database: Database, *, as_of: date, within_days: int | None = None
 ) -> list[RenewalEntry]:
@@ -36,10 +60,10 @@ def list_renewals(
     `within_days` keeps those whose next deadline is at most so far away, or over.
     """
     with database.reading() as session:
-        books, rates = read_books(session), fx_table(session)
+        desk = _desk(session, as_of)
     entries = [
-        entry_of(brief_of(_facts(books, rates, contract, line, as_of=as_of)))
-        for contract, line in books.lines_to_renew()
+        entry_of(brief_of(desk.facts(contract, line)))
+        for contract, line in desk.books.lines_to_renew()
     ]
     return [
         entry
@@ -59,17 +83,17 @@ def review_renewal(database: Database, name: str, *, as_of: date) -> Brief:
             raise RefusedError(
                 f"contract {contract.ref} is {contract.state}; only contracts in force are renewed"
             )
-        books, rates = read_books(session), fx_table(session)
+        desk = _desk(session, as_of)
         listed = list_observations(session, as_of=as_of, gpu_model=line.gpu_model)
-    return brief_of(replace(_facts(books, rates, contract, line, as_of=as_of), listed=listed))
+    return brief_of(replace(desk.facts(contract, line), listed=listed))
 
 
 def renewal_offers(session: Session, *, on: date) -> list[RenewalOffer]:
     """Return the latest open offer of each line as fractions, for the rule on hikes."""
-    books, rates = read_books(session), fx_table(session)
+    desk = _desk(session, on)
     found = []
-    for contract, line in books.lines_to_renew():
-        facts = _facts(books, rates, contract, line, as_of=on)
+    for contract, line in desk.books.lines_to_renew():
+        facts = desk.facts(contract, line)
         grounds = grounds_of(facts, evidence_for(facts))
         if grounds.quote is not None:
             found.append(_as_fractions(grounds, grounds.quote))
@@ -80,31 +104,28 @@ def quote_validities(session: Session, *, on: date) -> list[QuoteValidity]:
     """Return until when each quote received by a day holds, for the rule on expiring quotes."""
     books = read_books(session)
     found = [
-        _validity(quote, f"{books.supplier_name(quote.supplier_key)}, {_what(quote)}")
+        _validity(quote, f"{quote.supplier_key}, {_what(quote)}")
         for quote in books.quotes_received_by(on)
     ]
     for contract in books.contracts:
-        supplier = books.supplier_name(contract.supplier_key)
         found.extend(
-            _validity(quote, f"{supplier} {contract.ref}/{quote.renews_line_no}, renewal offer")
+            _validity(
+                quote,
+                f"{contract.supplier_key} {contract.ref}/{quote.renews_line_no}, renewal offer",
+            )
             for quote in contract.quotes
             if quote.received_on <= on
         )
     return [each for each in found if each is not None]
 
 
-def _facts(
-    books: Books, rates: FxTable, contract: Contract, line: Line, *, as_of: date
-) -> RenewalFacts:
-    return RenewalFacts(
+def _desk(session: Session, as_of: date) -> _Desk:
+    books = read_books(session)
+    return _Desk(
         as_of=as_of,
-        contract=contract,
-        line=line,
-        suppliers=books.suppliers,
-        market_quotes=books.quotes_received_by(as_of),
-        listed=(),
-        assumptions=books.assumptions,
-        rates=rates,
+        books=books,
+        rates=fx_table(session),
+        quotes=tuple(books.quotes_received_by(as_of)),
     )
 
 
@@ -119,7 +140,7 @@ def _as_fractions(grounds: Grounds, quote: Quote) -> RenewalOffer:
     return RenewalOffer(
         quote_id=quote.id,
         object_id=grounds.line.id,
-        subject=f"{grounds.incumbent.legal_name} {grounds.facts.line_name}",
+        subject=line_subject(grounds.facts.contract, grounds.line),
         hike=hike,
         premium=premium,
         over_cap=over_cap,

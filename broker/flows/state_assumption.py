@@ -14,6 +14,7 @@ from broker.contracts.named_rows import Columns, RowReading, read_rows
 from broker.contracts.sheets import values as cell
 from broker.contracts.sheets.issue import CellRefusedError, Code
 from broker.errors import BadInputError, Fault, NotFoundError
+from broker.flows.sheet_import import SheetImport
 from broker.identity import new_id
 from broker.renewals.assumptions import (
     Assumption,
@@ -43,17 +44,6 @@ class KnownAssumption:
     stated: Assumption
     scope: str
     in_force: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AssumptionImport:
-    """What importing a sheet did, or would do; with any fault nothing is written."""
-
-    file: str
-    recorded: tuple[Assumption, ...]
-    unchanged: int
-    faults: tuple[Fault, ...]
-    dry_run: bool
 
 
 def list_assumptions(database: Database, *, on: date) -> list[KnownAssumption]:
@@ -93,7 +83,7 @@ def import_assumptions(
     actor: str,
     clock: Clock,
     dry_run: bool = False,
-) -> AssumptionImport:
+) -> SheetImport[Assumption]:
     """Append every statement of a sheet, or none when any row has a fault; twice changes nothing."""
     with database.trying() if dry_run else database.writing() as session:
         wanted, faults = _read_sheet(session, content, actor=actor, at=clock())
@@ -102,7 +92,7 @@ def import_assumptions(
         if not faults:
             for each in fresh:
                 add_assumption(session, each)
-    return AssumptionImport(
+    return SheetImport(
         file=file,
         recorded=() if faults else tuple(fresh),
         unchanged=len(wanted) - len(fresh),

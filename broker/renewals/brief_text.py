@@ -5,27 +5,32 @@ Every amount has its unit, every unknown says so. Numbers of one column stand ri
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
-from decimal import Decimal
-from textwrap import wrap
 
 from broker.renewals.advising import benchmark_words
 from broker.renewals.alternatives import Alternative
-from broker.renewals.assumptions import Unit
 from broker.renewals.brief import Brief
 from broker.renewals.economics import UnitCosts
-from broker.renewals.evidence import Stated
 from broker.renewals.market_view import MarketView
 from broker.renewals.offer_view import CapView, Offered
-from broker.renewals.recommendation import price_digits
+from broker.renewals.page_words import (
+    UNKNOWN,
+    cut,
+    days_text,
+    percent_change,
+    price,
+    row,
+    share,
+    signed,
+    stated_figure,
+    total,
+    wrapped,
+)
 from pricing.market import SourceKind
 from pricing.money import Money, plain
 
-WIDTH = 98
-UNKNOWN = "unknown"
-_LABEL = 26
-_NUMBER = 20
+NOTHING = "—"
 _LISTED_HERE = 3
 
 
@@ -76,33 +81,33 @@ def page_subtitle(brief: Brief) -> str:
 def _advice(brief: Brief) -> Iterator[str]:
     advice = brief.recommendation
     yield f"{advice.headline}."
-    left = _days((advice.decide_by - brief.header.as_of).days)
+    left = days_text((advice.decide_by - brief.header.as_of).days)
     yield f"Decide by {advice.decide_by:%a} {advice.decide_by}, {left}: {advice.decide_because}."
     for reason in advice.reasons:
-        yield from _wrapped(f"- {reason}", indent=2)
+        yield from wrapped(f"- {reason}", indent=2)
 
 
 def _prices(brief: Brief) -> Iterator[str]:
     paid, offer = brief.paid, brief.offer
     unit = brief.header.currency
-    yield _row("", f"{unit} per GPU-hour", f"{unit} a year", f"{unit} a month")
+    yield row("", f"{unit} per GPU-hour", f"{unit} a year", f"{unit} a month")
     if paid is None:
-        yield _row("now", UNKNOWN)
+        yield row("now", UNKNOWN)
     else:
-        yield _row(
+        yield row(
             "now (last day of term)",
-            _price(paid.price_per_gpu_hour),
-            _total(paid.annual_cost),
-            _total(paid.monthly_cost),
+            price(paid.price_per_gpu_hour),
+            total(paid.annual_cost),
+            total(paid.monthly_cost),
         )
     if offer is None:
-        yield _row("offered", "no offer yet")
+        yield row("offered", "no offer yet")
         return
-    yield _row(
+    yield row(
         "offered",
-        _price(offer.price_per_gpu_hour),
-        _total(offer.annual_cost),
-        _total(offer.monthly_cost),
+        price(offer.price_per_gpu_hour),
+        total(offer.annual_cost),
+        total(offer.monthly_cost),
     )
     yield from _hike(offer)
     yield from _offer_notes(brief, offer)
@@ -111,16 +116,18 @@ def _prices(brief: Brief) -> Iterator[str]:
 def _hike(offer: Offered) -> Iterator[str]:
     exposure = offer.exposure
     if exposure is None or offer.hike is None:
-        yield _row("hike", UNKNOWN)
+        yield row("hike", UNKNOWN)
         return
-    yield _row("hike", _percent(offer.hike), _signed(exposure.total), _signed(exposure.per_month))
-    yield _row("  the market", _percent(offer.market_move), _signed(exposure.market_part))
-    yield _row("  over the market", _percent(offer.premium), _signed(exposure.premium_part))
+    yield row(
+        "hike", percent_change(offer.hike), signed(exposure.total), signed(exposure.per_month)
+    )
+    yield row("  the market", percent_change(offer.market_move), signed(exposure.market_part))
+    yield row("  over the market", percent_change(offer.premium), signed(exposure.premium_part))
     if offer.cap is not None:
-        yield _row(
+        yield row(
             _cap_label(offer.cap),
-            _price(offer.cap.ceiling),
-            _signed(offer.cap.excess_per_year),
+            price(offer.cap.ceiling),
+            signed(offer.cap.excess_per_year),
             "breached" if offer.cap.breached else "not agreed" if not offer.cap.agreed else "kept",
         )
 
@@ -133,12 +140,12 @@ def _offer_notes(brief: Brief, offer: Offered) -> Iterator[str]:
     if offer.levelised_price is None:
         yield f"Levelised price {UNKNOWN}."
     elif offer.levelised_price != offer.price_per_gpu_hour:
-        yield f"As if paid as you go: {_price(offer.levelised_price)} per GPU-hour."
+        yield f"As if paid as you go: {price(offer.levelised_price)} per GPU-hour."
     if offer.if_prepaid:
         asks = ", ".join(
-            f"{_price(ask.price_per_gpu_hour)} with {ask.prepay_pct} %" for ask in offer.if_prepaid
+            f"{price(ask.price_per_gpu_hour)} with {ask.prepay_pct} %" for ask in offer.if_prepaid
         )
-        yield f"{_price(offer.price_per_gpu_hour)} with prepayment would really be {asks}."
+        yield f"{price(offer.price_per_gpu_hour)} with prepayment would really be {asks}."
     if offer.gpus != brief.header.gpu_count:
         yield f"The offer is for {offer.gpus:,} GPUs, the line has {brief.header.gpu_count:,}."
     if brief.other_open_offers:
@@ -149,8 +156,8 @@ def _market(brief: Brief) -> Iterator[str]:
     has_offer = brief.offer is not None
     yield from _benchmark(brief.market.quotes, "Quotes to us", has_offer=has_offer)
     if brief.market.quotes.members:
-        quoted = ", ".join(_price(each.price_per_gpu_hour) for each in brief.market.quotes.members)
-        yield from _wrapped(f"  {quoted}", indent=2)
+        quoted = ", ".join(price(each.price_per_gpu_hour) for each in brief.market.quotes.members)
+        yield from wrapped(f"  {quoted}", indent=2)
     yield from _benchmark(brief.market.lists, "Public lists, apart", has_offer=has_offer)
 
 
@@ -159,9 +166,9 @@ def _benchmark(view: MarketView, label: str, *, has_offer: bool) -> Iterator[str
         yield f"{label}: none, {view.n} of {view.needed} suppliers needed."
         return
     who = "offer" if has_offer else "today's price"
-    spread = f"quartiles {_price(view.q1)} to {_price(view.q3)}, MAD {_price(view.mad)}"
-    yield f"{label}: {_price(view.median)}, {spread}; {who} {view.standing}."
-    yield from _wrapped(f"  {benchmark_words(view)}", indent=2)
+    spread = f"quartiles {price(view.q1)} to {price(view.q3)}, MAD {price(view.mad)}"
+    yield f"{label}: {price(view.median)}, {spread}; {who} {view.standing}."
+    yield from wrapped(f"  {benchmark_words(view)}", indent=2)
 
 
 def _deadlines(brief: Brief) -> Iterator[str]:
@@ -174,9 +181,9 @@ def _deadlines(brief: Brief) -> Iterator[str]:
     else:
         yield (
             f"{str(due.notice_kind).capitalize()} by {due.notice_due:%a} {due.notice_due}, "
-            f"{_days(due.days_to_notice or 0)}: {due.computed_from}."
+            f"{days_text(due.days_to_notice or 0)}: {due.computed_from}."
         )
-    yield f"Service ends {due.last_day_of_service}; {_days(due.days_to_end)} until it is off."
+    yield f"Service ends {due.last_day_of_service}; {days_text(due.days_to_end)} until it is off."
 
 
 def _alternatives(brief: Brief) -> Iterator[str]:
@@ -193,20 +200,22 @@ def _alternatives(brief: Brief) -> Iterator[str]:
         yield _alternative(each)
     if listed:
         cheapest = ", ".join(
-            f"{each.supplier} {_price(each.price_per_gpu_hour)}" for each in listed[:_LISTED_HERE]
+            f"{each.supplier} {price(each.price_per_gpu_hour)}" for each in listed[:_LISTED_HERE]
         )
-        yield from _wrapped(f"Lists on demand, availability not known: {cheapest}.", indent=2)
+        yield from wrapped(f"Lists on demand, availability not known: {cheapest}.", indent=2)
     if brief.best_alternative is not None:
         yield from _leaving(brief.best_alternative)
 
 
 def _alternative(each: Alternative) -> str:
+    # Nobody can walk away to what cannot be had.
+    limit = NOTHING if each.deliverable is False else price(each.leaving.walk_away_price)
     gpus = "" if each.gpus_offered is None else f"{each.gpus_offered:,}"
     figures = (
-        f"{each.supplier[:24]:25}{gpus:>6}{_price(each.price_per_gpu_hour):>10}"
-        f"{_total(each.leaving.saving_per_year):>16}{_price(each.leaving.walk_away_price):>11}"
+        f"{each.supplier[:24]:25}{gpus:>6}{price(each.price_per_gpu_hour):>10}"
+        f"{total(each.leaving.saving_per_year):>16}{limit:>11}"
     )
-    return _cut(f"{figures}  {each.delivery}")
+    return cut(f"{figures}  {each.delivery}")
 
 
 def _leaving(best: Alternative) -> Iterator[str]:
@@ -215,56 +224,54 @@ def _leaving(best: Alternative) -> Iterator[str]:
         yield f"Moving to {best.supplier}: cost {UNKNOWN}, so there is no walk-away price."
         return
     yield f"Double running starts by {best.needed_by}; the quote holds until {best.valid_until}."
-    yield from _wrapped(
-        f"Moving to {best.supplier} costs {_total(cost.total)}: work {_total(cost.migration_work)}, "
-        f"double running {_total(cost.double_running)} "
-        f"({cost.double_running_gpu_hours:,} GPU-hours), egress {_total(cost.egress)}, "
-        f"fee {_total(cost.early_termination_fee)}, "
-        f"lost prepayment {_total(cost.lost_prepayment)}.",
+    yield from wrapped(
+        f"Moving to {best.supplier} costs {total(cost.total)}: work {total(cost.migration_work)}, "
+        f"double running {total(cost.double_running)} "
+        f"({cost.double_running_gpu_hours:,} GPU-hours), egress {total(cost.egress)}, "
+        f"fee {total(cost.early_termination_fee)}, "
+        f"lost prepayment {total(cost.lost_prepayment)}.",
         indent=2,
     )
     if leaving.net_gain is None:
         return
     back = "never pays back"
     if leaving.break_even_hours is not None:
-        back = (
-            f"pays back in {leaving.break_even_hours:,} h ({_days(leaving.break_even_days or 0)})"
-        )
-    yield from _wrapped(
-        f"It saves {_total(leaving.saving_per_hour)} an hour, {back}, and gains "
-        f"{_total(leaving.net_gain)} over the term.",
+        back = f"pays back in {leaving.break_even_hours:,} h ({days_text(leaving.break_even_days or 0)})"
+    yield from wrapped(
+        f"It saves {total(leaving.saving_per_hour)} an hour, {back}, and gains "
+        f"{total(leaving.net_gain)} over the term.",
         indent=2,
     )
 
 
 def _economics(brief: Brief) -> Iterator[str]:
     found = brief.economics
-    yield _row("", "now", "offered")
+    yield row("", "now", "offered")
     rows = (
-        ("per used GPU-hour", "effective_price_per_used_gpu_hour", _price),
-        ("per B200-equivalent-hour", "price_per_b200_hour", _price),
-        ("idle GPUs, a year", "idle_cost_per_year", _total),
-        ("per million tokens, used", "tokens_used_per_million", _price),
-        ("per million tokens, full", "tokens_full_per_million", _price),
+        ("per used GPU-hour", "effective_price_per_used_gpu_hour", price),
+        ("per B200-equivalent-hour", "price_per_b200_hour", price),
+        ("idle GPUs, a year", "idle_cost_per_year", total),
+        ("per million tokens, used", "tokens_used_per_million", price),
+        ("per million tokens, full", "tokens_full_per_million", price),
     )
     for label, name, show in rows:
-        yield _row(label, *(show(_of(costs, name)) for costs in (found.now, found.offered)))
+        yield row(label, *(show(_of(costs, name)) for costs in (found.now, found.offered)))
     now = None if found.now is None else found.now.gross_margin
     offered = None if found.offered is None else found.offered.gross_margin
-    yield _row(
-        f"gross margin at {_price(found.revenue_per_million_tokens)}",
-        _share(now),
-        _share(offered),
+    yield row(
+        f"gross margin at {price(found.revenue_per_million_tokens)}",
+        share(now),
+        share(offered),
     )
     if found.token_price_for_margin_now is not None:
-        restoring = _price(found.token_price_for_margin_now)
+        restoring = price(found.token_price_for_margin_now)
         yield f"Tokens would have to sell for {restoring} per million to keep today's margin."
     hours = f"{found.remaining_gpu_hours:,} GPU-hours"
     if found.mark_to_market is None:
         yield f"What the rest of the term ({hours}) is worth against the market is {UNKNOWN}."
         return
     yield (
-        f"The rest of the term ({hours}) is worth {_signed(found.mark_to_market)} "
+        f"The rest of the term ({hours}) is worth {signed(found.mark_to_market)} "
         "against the market."
     )
 
@@ -281,69 +288,21 @@ def _risk(brief: Brief) -> Iterator[str]:
         f"{part.factor} {UNKNOWN if part.points is None else part.points}/{part.weight}"
         for part in risk.parts
     )
-    yield from _wrapped(f"{score} of 100: {parts}.", indent=2)
+    yield from wrapped(f"{score} of 100: {parts}.", indent=2)
 
 
 def _assumed(brief: Brief) -> Iterator[str]:
     for stated in brief.assumptions:
-        yield _cut(f"{stated.name:27}{stated_figure(stated):>26}  {stated.source}")
-    yield from (_cut(f"rate {statement}") for statement in brief.conversions)
+        yield cut(f"{stated.name:27}{stated_figure(stated):>26}  {stated.source}")
+    yield from (cut(f"rate {statement}") for statement in brief.conversions)
 
 
 def _unknown(brief: Brief) -> Iterator[str]:
     for unknown in brief.unknown:
-        yield from _wrapped(f"{unknown.what}: {unknown.why}.", indent=2)
+        yield from wrapped(f"{unknown.what}: {unknown.why}.", indent=2)
         yield f"  {unknown.how}"
-
-
-def stated_figure(stated: Stated) -> str:
-    """Return an assumption as people read it: thousands apart, fractions in percent."""
-    number, _, currency = stated.value.partition(" ")
-    if stated.unit == Unit.ANSWER:
-        return stated.value
-    if currency:
-        return f"{Decimal(number):,.2f} {currency}"
-    if stated.unit == Unit.FRACTION:
-        return f"{plain(Decimal(number) * 100)} %"
-    return f"{Decimal(number):,} {stated.unit}"
-
-
-def _row(label: str, *cells: str) -> str:
-    return f"{label:{_LABEL}}{''.join(f'{cell:>{_NUMBER}}' for cell in cells)}".rstrip()
 
 
 def _cap_label(cap: CapView) -> str:
     percent = f"{plain(cap.cap * 100)} %"
     return f"  agreed cap of {percent}" if cap.agreed else f"  a cap of {percent} allows"
-
-
-def _cut(line: str) -> str:
-    return line if len(line) <= WIDTH else f"{line[: WIDTH - 1]}…"
-
-
-def _wrapped(text: str, *, indent: int) -> Iterable[str]:
-    return wrap(text, WIDTH, subsequent_indent=" " * indent) or [""]
-
-
-def _price(money: Money | None) -> str:
-    return UNKNOWN if money is None else price_digits(money)
-
-
-def _total(money: Money | None) -> str:
-    return UNKNOWN if money is None else f"{money.amount:,.2f}"
-
-
-def _signed(money: Money | None) -> str:
-    return UNKNOWN if money is None else f"{money.amount:+,.2f}"
-
-
-def _percent(fraction: Decimal | None) -> str:
-    return UNKNOWN if fraction is None else f"{fraction * 100:+.2f} %"
-
-
-def _share(fraction: Decimal | None) -> str:
-    return UNKNOWN if fraction is None else f"{fraction * 100:.2f} %"
-
-
-def _days(days: int) -> str:
-    return "1 day" if days == 1 else f"{days} days"

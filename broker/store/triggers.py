@@ -13,6 +13,8 @@ from sqlalchemy import Connection, text
 APPEND_ONLY = ("event", "alert_event", "assumption", "price_sighting")
 """Tables whose rows are never changed and never deleted."""
 
+TRUNCATE = "TRUNCATE"
+
 PRICE_OVERLAP = "price_period_overlap"
 
 _OVERLAPS = """
@@ -35,12 +37,14 @@ class Trigger:
     when: str
 
 
-def expected() -> tuple[Trigger, ...]:
-    """Return every trigger that the database must have."""
+def expected(dialect: str) -> tuple[Trigger, ...]:
+    """Return every trigger that a database of this dialect must have."""
+    # TRUNCATE, which only PostgreSQL has, passes by the triggers of rows.
+    verbs = ("UPDATE", "DELETE") if dialect == "sqlite" else ("UPDATE", "DELETE", TRUNCATE)
     guards = [
         Trigger(name=f"{table}_no_{verb.lower()}", table=table, when=f"BEFORE {verb}")
         for table in APPEND_ONLY
-        for verb in ("UPDATE", "DELETE")
+        for verb in verbs
     ]
     return (
         *guards,
@@ -52,13 +56,13 @@ def expected() -> tuple[Trigger, ...]:
 def create_triggers(connection: Connection) -> None:
     """Create every trigger anew."""
     create = _create_sqlite if connection.dialect.name == "sqlite" else _create_postgresql
-    for trigger in expected():
+    for trigger in expected(connection.dialect.name):
         create(connection, trigger)
 
 
 def drop_triggers(connection: Connection) -> None:
     """Drop every trigger, and on PostgreSQL the functions behind them."""
-    for trigger in expected():
+    for trigger in expected(connection.dialect.name):
         if connection.dialect.name == "sqlite":
             connection.execute(text(f"DROP TRIGGER IF EXISTS {trigger.name}"))
         else:
@@ -74,7 +78,8 @@ def missing(connection: Connection) -> list[str]:
         else "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal AND tgenabled <> 'D'"
     )
     there = {row[0] for row in connection.execute(text(query))}
-    return [trigger.name for trigger in expected() if trigger.name not in there]
+    wanted = expected(connection.dialect.name)
+    return [trigger.name for trigger in wanted if trigger.name not in there]
 
 
 def _create_sqlite(connection: Connection, trigger: Trigger) -> None:
@@ -101,10 +106,11 @@ def _create_postgresql(connection: Connection, trigger: Trigger) -> None:
         )
     )
     connection.execute(text(f"DROP TRIGGER IF EXISTS {trigger.name} ON {trigger.table}"))
+    each = "STATEMENT" if trigger.when.endswith(TRUNCATE) else "ROW"
     connection.execute(
         text(
             f"CREATE TRIGGER {trigger.name} {trigger.when} ON {trigger.table} "
-            f"FOR EACH ROW EXECUTE FUNCTION {trigger.name}()"
+            f"FOR EACH {each} EXECUTE FUNCTION {trigger.name}()"
         )
     )
 

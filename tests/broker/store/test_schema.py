@@ -4,6 +4,7 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
 
 from broker.store import schema
 from broker.store.engine import Database
@@ -33,7 +34,7 @@ def test_upgrading_twice_changes_nothing(database: Database) -> None:
 
 
 def test_a_lost_trigger_is_noticed(database: Database) -> None:
-    trigger = expected()[0]
+    trigger = expected(database.dialect)[0]
     suffix = f" ON {trigger.table}" if database.dialect == "postgresql" else ""
     with database.migrating() as connection:
         connection.execute(text(f"DROP TRIGGER {trigger.name}{suffix}"))
@@ -48,6 +49,15 @@ def test_a_lost_trigger_is_noticed(database: Database) -> None:
 
 @pytest.mark.parametrize("table", APPEND_ONLY)
 def test_append_only_tables_have_their_triggers(table: str) -> None:
-    guarded = {trigger.when for trigger in expected() if trigger.table == table}
+    guarded = {trigger.when for trigger in expected("sqlite") if trigger.table == table}
+    on_postgresql = {trigger.when for trigger in expected("postgresql") if trigger.table == table}
 
     assert guarded == {"BEFORE UPDATE", "BEFORE DELETE"}
+    assert on_postgresql == guarded | {"BEFORE TRUNCATE"}
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("table", APPEND_ONLY)
+def test_an_append_only_table_is_not_emptied_at_one_stroke(postgres: Database, table: str) -> None:
+    with postgres.write_engine.connect() as connection, pytest.raises(DBAPIError, match="append"):
+        connection.execute(text(f"TRUNCATE {table} CASCADE"))

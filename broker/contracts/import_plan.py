@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date
 
 from broker.contracts.import_outcome import ImportPlan, Outcome, PlannedLine
 from broker.contracts.row_values import (
@@ -21,7 +22,7 @@ from broker.contracts.row_values import (
 )
 from broker.contracts.sheets.issue import Code, Issue
 from broker.contracts.sheets.sheet import ContractSheet, SheetLine
-from broker.contracts.state import ContractState
+from broker.contracts.state import ContractState, is_no_news
 from pricing.money import Currency
 
 _DERIVED = frozenset({"price_per_gpu_hour", "start_date", "status"})
@@ -35,11 +36,14 @@ class KnownLine:
     """A line as the books hold it now, and where its contract stands.
 
     `values.status` is what was last written by a person or a sheet; `status` may have moved on
-    since, by a delivery or by the calendar. A sheet that repeats either of them changes nothing.
+    since, by a delivery or by the calendar. `rolled_to` is the last day that a tacit renewal gave
+    the line, None if none did; `values` keep the one that was agreed. A sheet that repeats either
+    changes nothing.
     """
 
     values: RowValues
     status: ContractState
+    rolled_to: date | None = None
 
 
 def plan_import(sheet: ContractSheet, known: Mapping[NaturalKey, KnownLine]) -> ImportPlan:
@@ -75,7 +79,8 @@ def _planned(line: SheetLine, held: KnownLine | None, sheet: ContractSheet) -> P
     changed = [
         name
         for name in differing_fields(held.values, stated)
-        if name != "status" or stated.status is not held.status
+        if name != "status"
+        or not is_no_news(stated.status, state=held.status, stated=held.values.status)
     ]
     if not changed:
         return _outcome(line, Outcome.UNCHANGED, stated)
@@ -102,6 +107,8 @@ def _completed(stated: RowValues, held: KnownLine, *, fields: frozenset[str]) ->
             silent = True  # the tranches quote prices; the sheet can only repeat their blend
         if silent:
             merged[name] = value
+    if held.rolled_to is not None and merged["end_date"] == held.rolled_to:
+        merged["end_date"] = held.values.terms.end_date
     return row_values(merged)
 
 

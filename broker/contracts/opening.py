@@ -14,7 +14,7 @@ from broker.contracts.event import EventDraft, EventKind
 from broker.contracts.import_outcome import Outcome, PlannedLine
 from broker.contracts.line_terms import LineTerms, terms_from_json, terms_to_json
 from broker.contracts.row_values import RowValues
-from broker.contracts.state import EDITABLE, ContractState
+from broker.contracts.state import EDITABLE, ContractState, is_no_news
 from broker.errors import RefusedError
 
 _NOT_STARTED = frozenset({*EDITABLE, ContractState.SIGNED})
@@ -163,7 +163,7 @@ def _moved(
 ) -> Iterator[EventDraft]:
     """Yield what a new status of the contract means; all its lines in a file state the same."""
     for line, values in lines:
-        if values.status not in (contract.state, contract.stated_state):
+        if not is_no_news(values.status, state=contract.state, stated=contract.stated_state):
             yield from _moved_to(contract, values.status, line, lines, occasion)
             return
 

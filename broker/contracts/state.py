@@ -71,6 +71,8 @@ IN_FORCE = frozenset({ContractState.SIGNED, ContractState.ACTIVE, ContractState.
 OVER = frozenset(state for state, following in NEXT.items() if not following)
 """Nothing follows on these: terms no longer change, they can only have been recorded wrongly."""
 
+_ENDS_BY_CALENDAR = frozenset({ContractState.EXPIRED, ContractState.RENEWED})
+
 DELIVERED_BY_IMPORT = frozenset(
     {
         ContractState.ACTIVE,
@@ -81,6 +83,16 @@ DELIVERED_BY_IMPORT = frozenset(
     }
 )
 """A line recorded in one of these without tranche rows was delivered in full on its first day."""
+
+
+def is_no_news(said: ContractState, *, state: ContractState, stated: ContractState) -> bool:
+    """Say whether what a sheet says of a contract's state is what was so, or was said, before.
+
+    `stated` is what a person or a sheet said last. Where the calendar has ended the contract since,
+    a sheet that still calls it in force is only older.
+    """
+    ended_by_calendar = state in _ENDS_BY_CALENDAR and state is not stated
+    return said in (state, stated) or (ended_by_calendar and said in IN_FORCE)
 
 
 def check_move(before: ContractState, after: ContractState) -> None:

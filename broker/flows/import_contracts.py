@@ -87,7 +87,8 @@ def known_lines(session: Session) -> dict[NaturalKey, KnownLine]:
                 owner=line.owner,
                 notes=line.notes,
             )
-            known[values.key] = KnownLine(values=values, status=contract.state)
+            rolled_to = line.last_day_of_service if line.rolled_past else None
+            known[values.key] = KnownLine(values=values, status=contract.state, rolled_to=rolled_to)
     return known
 
 

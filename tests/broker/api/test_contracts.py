@@ -20,8 +20,15 @@ DEARER = SMALL.replace(b",2.63,", b",2.55,")
 
 
 @pytest.fixture
-def client(database: Database) -> TestClient:
+def client(sqlite: Database) -> TestClient:
     """Return a client of procurement on 15 May 2026, over three contracts."""
+    keep_books(sqlite)
+    return procurement(sqlite)
+
+
+@pytest.fixture
+def each_client(database: Database) -> TestClient:
+    """Return the same client, once on each kind of database."""
     keep_books(database)
     return procurement(database)
 
@@ -111,12 +118,12 @@ def test_a_form_without_a_file_is_refused(sqlite: Database) -> None:
     assert "exactly one" in refused(answer, 400)
 
 
-def test_a_correction_changes_what_was_signed_from_the_start(client: TestClient) -> None:
-    imported(client, DEARER, correction=True, file="may.csv")
+def test_a_correction_changes_what_was_signed_from_the_start(each_client: TestClient) -> None:
+    imported(each_client, DEARER, correction=True, file="may.csv")
 
-    told = contract(client, HARBOR, as_of="2025-10-01")
+    told = contract(each_client, HARBOR, as_of="2025-10-01")
     assert told["lines"][0]["price_per_gpu_hour"] == "2.55"
-    event = client.get(f"/v1/contracts/{HARBOR}/events").json()["items"][-1]
+    event = each_client.get(f"/v1/contracts/{HARBOR}/events").json()["items"][-1]
     assert (event["kind"], event["reason"]) == (
         "line_corrected",
         "typing error, corrected by may.csv",
@@ -126,11 +133,11 @@ def test_a_correction_changes_what_was_signed_from_the_start(client: TestClient)
 # Read
 
 
-def test_contracts_are_read_a_page_at_a_time(client: TestClient) -> None:
+def test_contracts_are_read_a_page_at_a_time(each_client: TestClient) -> None:
     found, token = [], None
     while True:
         params = {"page_size": 2} | ({"page_token": token} if token else {})
-        page = client.get("/v1/contracts", params=params).json()
+        page = each_client.get("/v1/contracts", params=params).json()
         found += [each["contract_ref"] for each in page["items"]]
         token = page["next_page_token"]
         if token is None:
@@ -175,11 +182,13 @@ def test_a_contract_is_told_of_any_day(client: TestClient) -> None:
         assert (line["delivered_gpus"], line["price_per_gpu_hour"]) == expected
 
 
-def test_a_contract_is_told_as_it_was_believed(client: TestClient) -> None:
-    now = contract(client, HARBOR)
+def test_a_contract_is_told_as_it_was_believed(each_client: TestClient) -> None:
+    now = contract(each_client, HARBOR)
 
-    assert contract(client, HARBOR, known_at="2026-05-15T12:00:00Z") == now
-    before = client.get(f"/v1/contracts/{HARBOR}", params={"known_at": "2026-05-15T11:59:59.999Z"})
+    assert contract(each_client, HARBOR, known_at="2026-05-15T12:00:00Z") == now
+    before = each_client.get(
+        f"/v1/contracts/{HARBOR}", params={"known_at": "2026-05-15T11:59:59.999Z"}
+    )
     assert "nothing was known" in refused(before, 404)
 
 
@@ -205,10 +214,10 @@ def test_the_chain_is_told_from_its_beginning(client: TestClient) -> None:
 # Decide
 
 
-def test_notice_needs_its_evidence(client: TestClient) -> None:
+def test_notice_needs_its_evidence(each_client: TestClient) -> None:
     path = f"/v1/contracts/{HARBOR}/transitions"
-    bare = client.post(path, json={"to": "in_notice", "reason": "too dear"})
-    proven = client.post(
+    bare = each_client.post(path, json={"to": "in_notice", "reason": "too dear"})
+    proven = each_client.post(
         path, json={"to": "in_notice", "reason": "too dear", "evidence": "letter of 1 May"}
     )
 
@@ -257,22 +266,22 @@ def test_a_delivery_is_accepted_on_a_day_that_has_a_price(client: TestClient) ->
     assert "already accepted" in refused(again)
 
 
-def test_changed_terms_are_decided_and_hold_from_their_day(client: TestClient) -> None:
-    imported(client, DEARER)
-    (proposed,) = contract(client, HARBOR)["amendments"]
+def test_changed_terms_are_decided_and_hold_from_their_day(each_client: TestClient) -> None:
+    imported(each_client, DEARER)
+    (proposed,) = contract(each_client, HARBOR)["amendments"]
     path = f"/v1/contracts/{HARBOR}/amendments/{proposed['id']}/decision"
-    decided = client.post(
+    decided = each_client.post(
         path, json={"approve": True, "reason": "agreed", "valid_from": "2026-07-01"}
     )
 
     assert proposed["changes"]["unit_price"] == {"from": "2.63", "to": "2.55"}
     assert decided.json()["amendments"] == []
     prices = [
-        contract(client, HARBOR, as_of=day)["lines"][0] for day in ("2026-06-30", "2026-07-01")
+        contract(each_client, HARBOR, as_of=day)["lines"][0] for day in ("2026-06-30", "2026-07-01")
     ]
     assert [each["price_per_gpu_hour"] for each in prices] == ["2.63", "2.55"]
     assert "no pending amendment" in refused(
-        client.post(path, json={"approve": False, "reason": "x"})
+        each_client.post(path, json={"approve": False, "reason": "x"})
     )
 
 
@@ -305,18 +314,18 @@ def test_duties_are_told_the_nearest_first(client: TestClient) -> None:
     assert later["items"][0]["days_left"] == -1
 
 
-def test_a_duty_that_was_met_needs_its_evidence_and_is_closed_once(client: TestClient) -> None:
-    duty = client.get("/v1/obligations").json()["items"][0]
+def test_a_duty_that_was_met_needs_its_evidence_and_is_closed_once(each_client: TestClient) -> None:
+    duty = each_client.get("/v1/obligations").json()["items"][0]
     path = f"/v1/obligations/{duty['id']}/outcome"
     body = {"state": "done", "reason": "notice given"}
-    bare = client.post(path, json=body)
-    proven = client.post(path, json={**body, "evidence": "registered letter"})
-    again = client.post(path, json={**body, "evidence": "registered letter"})
+    bare = each_client.post(path, json=body)
+    proven = each_client.post(path, json={**body, "evidence": "registered letter"})
+    again = each_client.post(path, json={**body, "evidence": "registered letter"})
 
     assert "done with evidence" in refused(bare, 400)
     assert proven.json()["contract_ref"] == HARBOR
     assert "already closed" in refused(again)
-    assert client.get("/v1/obligations").json()["items"][0]["kind"] == "expiry"
+    assert each_client.get("/v1/obligations").json()["items"][0]["kind"] == "expiry"
 
 
 def test_a_duty_that_there_is_not_is_told(client: TestClient) -> None:
@@ -356,15 +365,15 @@ SOME = {"reason": "x", "valid_from": date(2026, 5, 1).isoformat()}
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(path=st.sampled_from(PATHS), body=bodies)
 def test_whatever_is_sent_is_answered_and_never_fails(
-    client: TestClient, path: str, body: Any
+    each_client: TestClient, path: str, body: Any
 ) -> None:
     sent = {**SOME, **body} if isinstance(body, dict) else body
     try:
-        answer = client.post(path, json=sent)
+        answer = each_client.post(path, json=sent)
     except ValueError:  # what JSON cannot carry is not sent
         return
 
@@ -372,13 +381,13 @@ def test_whatever_is_sent_is_answered_and_never_fails(
 
 
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(name=st.text(min_size=1, max_size=12), as_of=texts, known_at=texts)
 def test_whatever_is_asked_for_is_answered_and_never_fails(
-    client: TestClient, name: str, as_of: str, known_at: str
+    each_client: TestClient, name: str, as_of: str, known_at: str
 ) -> None:
     params = {"as_of": as_of, "known_at": known_at}
     for asked in (params, {}):
-        answer = client.get("/v1/contracts/" + quote(name, safe=""), params=asked)
+        answer = each_client.get("/v1/contracts/" + quote(name, safe=""), params=asked)
         assert answer.status_code in (200, 400, 404, 405, 422), answer.text

@@ -20,9 +20,9 @@ TIER = {
 
 
 @pytest.fixture
-def client(database: Database) -> TestClient:
+def client(sqlite: Database) -> TestClient:
     """Return a client of procurement."""
-    return a_client(database, Role.PROCUREMENT)
+    return a_client(sqlite, Role.PROCUREMENT)
 
 
 def test_a_supplier_is_described_bit_by_bit(client: TestClient) -> None:

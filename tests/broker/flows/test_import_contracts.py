@@ -14,7 +14,12 @@ from broker.contracts.event import EventKind, contract_stream
 from broker.contracts.import_outcome import ImportPlan
 from broker.contracts.state import ContractState
 from broker.errors import BadInputError
-from broker.flows.change_contract import Decision, move_contract
+from broker.flows.change_contract import (
+    Decision,
+    accept_tranche,
+    decide_amendment,
+    move_contract,
+)
 from broker.flows.import_contracts import import_contracts
 from broker.flows.roll_ledger import roll_ledger
 from broker.store import ledger
@@ -373,6 +378,77 @@ def test_a_sheet_that_is_older_than_a_tacit_renewal_changes_nothing(database: Da
     assert renewed.last_day_of_service == date(2028, 1, 14)
     assert plan.summary["unchanged"] == 10
     assert event_count(database) == before
+
+
+def test_a_sheet_that_follows_a_tacit_renewal_changes_nothing(database: Database) -> None:
+    run(database, CLEAN)
+    roll_ledger(database, as_of=date(2027, 1, 15), clock=lambda: NOON)
+    before = event_count(database)
+
+    plan = run(database, CLEAN.replace(b",2027-01-14,", b",2028-01-14,"))
+
+    assert plan.summary["unchanged"] == 10
+    assert event_count(database) == before
+
+
+def test_a_new_price_after_a_tacit_renewal_keeps_the_renewal(database: Database) -> None:
+    run(database, CLEAN)
+    roll_ledger(database, as_of=date(2027, 1, 15), clock=lambda: NOON)
+    run(database, CLEAN.replace(b",1.98,", b",2.20,"))
+    (proposed,) = contracts(database)["HC-2026-H100-02"].amendments
+
+    contract = decide_amendment(
+        database,
+        "HC-2026-H100-02",
+        proposed.id,
+        approve=True,
+        decision=Decision(actor=ACTOR, reason="agreed", valid_from=date(2027, 2, 1)),
+        clock=lambda: NOON,
+    )
+
+    assert set(proposed.changes) == {"unit_price", "price_per_gpu_hour"}
+    assert contract.line(1).last_day_of_service == date(2028, 1, 14)
+    assert contract.line(1).price_on(date(2028, 1, 14)) == Money(Decimal("2.2"))
+
+
+@pytest.mark.parametrize("said", [b"active", b"signed"])
+def test_a_sheet_that_is_older_than_the_end_changes_nothing(
+    database: Database, said: bytes
+) -> None:
+    run(database, CLEAN)
+    accept_tranche(
+        database,
+        "KC-10",
+        line_no=1,
+        tranche_no=1,
+        accepted_on=date(2026, 7, 1),
+        decision=Decision(actor=ACTOR, reason="tested", valid_from=date(2026, 7, 1)),
+        clock=lambda: NOON,
+    )
+    give_notice(database, "KC-10")
+    roll_ledger(database, as_of=date(2027, 7, 1), clock=lambda: NOON)
+    assert contracts(database)["KC-10"].state is ContractState.EXPIRED
+
+    plan = run(database, CLEAN.replace(b",45,signed,", b",45," + said + b","))
+
+    assert plan.summary["unchanged"] == 10
+
+
+def test_a_sheet_does_not_revive_what_a_person_ended(sqlite: Database) -> None:
+    run(sqlite, CLEAN)
+    move_contract(
+        sqlite,
+        "BM-77",
+        ContractState.TERMINATED,
+        evidence=None,
+        decision=Decision(actor=ACTOR, reason="for cause", valid_from=MAY_15),
+        clock=lambda: NOON,
+    )
+
+    plan = run(sqlite, CLEAN)
+
+    assert plan.status == "errors"
+    assert "cannot become active" in plan.issues[0].message
 
 
 def give_notice(database: Database, name: str) -> None:

@@ -139,14 +139,14 @@ def test_tampering_names_the_first_broken_event(
     ],
 )
 def test_an_event_that_nobody_of_us_wrote_is_named_and_is_no_crash(
-    database: Database, tampering: str
+    sqlite: Database, tampering: str
 ) -> None:
-    with database.writing() as session:
+    with sqlite.writing() as session:
         record(session)
         without_triggers(session)
         session.execute(text(f"{tampering} AND stream = '{STREAM}'"))
 
-    with database.reading() as session:
+    with sqlite.reading() as session:
         fault = ledger.verify(session)
     assert fault is not None
     assert (fault.stream, fault.seq, fault.what) == (STREAM, 2, "it is not as it was written")
@@ -329,18 +329,18 @@ def test_a_row_that_belongs_to_nothing_is_noticed(sqlite: Database) -> None:
         "UPDATE supplier_tier SET tier = 'gold'",
     ],
 )
-def test_any_table_changed_by_hand_is_found_and_made_anew(database: Database, change: str) -> None:
+def test_any_table_changed_by_hand_is_found_and_made_anew(sqlite: Database, change: str) -> None:
     table = change.removeprefix("DELETE FROM ").removeprefix("UPDATE ").split()[0]
-    with database.writing() as session:
+    with sqlite.writing() as session:
         record_everything(session)
         assert ledger.drift(session) == []
         session.execute(text(change))
 
-    with database.reading() as session:
+    with sqlite.reading() as session:
         assert {told.split(": ")[1] for told in ledger.drift(session)} >= {table}
-    with database.writing() as session:
+    with sqlite.writing() as session:
         ledger.rebuild(session)
-    with database.reading() as session:
+    with sqlite.reading() as session:
         assert ledger.drift(session) == []
 
 

@@ -325,7 +325,7 @@ def test_the_ledger_holds_under_any_sequence_of_events(machine_on: type[LedgerMa
     run_state_machine_as_test(
         machine_on,
         settings=settings(
-            max_examples=20,
+            max_examples=15,
             stateful_step_count=12,
             deadline=None,
             suppress_health_check=list(HealthCheck),

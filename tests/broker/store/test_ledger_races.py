@@ -35,7 +35,7 @@ from tests.builders import (
     supplier_recorded,
 )
 
-PROCESSES, EVENTS_EACH = 4, 8
+PROCESSES, EVENTS_EACH = 4, 6
 PATIENCE_SECONDS = 60
 STREAM = contract_stream("c1")
 SUPPLIER = "harbor-compute"

@@ -44,6 +44,9 @@ class Refusals(TyperGroup):
         except TonnageError as refused:
             complain(refused)
             raise typer.Exit(REFUSED) from refused
+        except UnicodeEncodeError as no_text:  # bytes of an argument that were no UTF-8
+            complain(BadInputError("an argument holds bytes that are no UTF-8 text; write it anew"))
+            raise typer.Exit(REFUSED) from no_text
 
 
 def read_settings() -> Settings:

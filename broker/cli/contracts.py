@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from broker.api.wire.contracts import ContractOut, EventOut
+from broker.cli import amendments
 from broker.cli.console import (
     FOUND_WRONG,
     NEEDS_INPUT,
@@ -17,28 +18,21 @@ from broker.cli.console import (
     plain_text,
     print_json,
     print_table,
-    read_settings,
 )
-from broker.clock import today, utc_now
+from broker.cli.decisions import AsJson, Name, Reason, Since, business_day, decision
+from broker.clock import utc_now
 from broker.contracts.contract import Contract
 from broker.contracts.import_outcome import LISTED_FOR_PEOPLE, ImportPlan, PlanStatus
 from broker.contracts.sheets.export import error_csv, template_csv
 from broker.contracts.state import ContractState
 from broker.errors import BadInputError
-from broker.flows.change_contract import Decision, accept_tranche, decide_amendment, move_contract
+from broker.flows.change_contract import accept_tranche, move_contract
 from broker.flows.import_contracts import import_contracts
 from broker.flows.read_contracts import contract_as_believed, contract_events, every_contract
 
 app = typer.Typer(no_args_is_help=True, help="Import, read and change contracts.")
-amendments = typer.Typer(no_args_is_help=True, help="Approve or reject proposed amendments.")
-app.add_typer(amendments, name="amendments")
+app.add_typer(amendments.app, name="amendments")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
-Name = Annotated[str, typer.Argument(help="Reference, supplier:reference, or id.")]
-Reason = Annotated[str, typer.Option(help="Why, for the next person.")]
-Since = Annotated[
-    datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="When it counts; today.")
-]
 _EXIT = {PlanStatus.OK: 0, PlanStatus.ERRORS: FOUND_WRONG, PlanStatus.NEEDS_INPUT: NEEDS_INPUT}
 
 
@@ -91,7 +85,7 @@ def template() -> None:
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """List all contracts, line by line."""
-    on = _today()
+    on = business_day()
     with opened() as database:
         contracts = every_contract(database)
     if as_json:
@@ -112,11 +106,16 @@ def show(
         datetime | None,
         typer.Option(formats=["%Y-%m-%dT%H:%M:%S%z"], help="As believed at this instant."),
     ] = None,
+    as_of: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Prices and deliveries of this day; today."),
+    ] = None,
 ) -> None:
     """Print one contract as JSON, as known now or as it was believed at an instant."""
     with opened() as database:
         contract = contract_as_believed(database, name, known_at=known_at)
-    print_json(ContractOut.of(contract, on=_today()).model_dump(mode="json"))
+    on = as_of.date() if as_of else business_day()
+    print_json(ContractOut.of(contract, on=on).model_dump(mode="json"))
 
 
 @app.command()
@@ -158,7 +157,7 @@ def move(
             name,
             to,
             evidence=evidence,
-            decision=_decision(reason, since),
+            decision=decision(reason, since),
             clock=utc_now,
         )
     typer.echo(f"contract {contract.ref} of {contract.supplier_key} is now {contract.state}")
@@ -180,57 +179,11 @@ def accept(
             line_no=line,
             tranche_no=tranche,
             accepted_on=on.date(),
-            decision=_decision(reason, on),
+            decision=decision(reason, on),
             clock=utc_now,
         )
     gpus = contract.line(line).accepted_by(on.date())
     typer.echo(f"contract {contract.ref} line {line}: {gpus:,} GPUs accepted by {on.date()}")
-
-
-@amendments.command("list")
-def list_amendments(as_json: AsJson = False) -> None:
-    """List proposed amendments that nobody has decided yet."""
-    with opened() as database:
-        found = [(each, held) for held in every_contract(database) for each in held.amendments]
-    if as_json:
-        print_json(
-            [
-                {
-                    "id": each.id,
-                    "supplier_key": held.supplier_key,
-                    "contract_ref": held.ref,
-                    "line_no": each.line_no,
-                    "changes": each.changes,
-                    "source": each.source,
-                    "proposed_by": each.proposed_by,
-                }
-                for each, held in found
-            ]
-        )
-        return
-    rows = [
-        (
-            each.id,
-            held.supplier_key,
-            f"{held.ref}/{each.line_no}",
-            "; ".join(f"{name}: {c['from']} → {c['to']}" for name, c in each.changes.items()),
-            each.source,
-        )
-        for each, held in found
-    ]
-    print_table(("id", "supplier", "contract/line", "changes", "source"), rows)
-
-
-@amendments.command()
-def approve(name: Name, amendment_id: str, reason: Reason, since: Since = None) -> None:
-    """Approve an amendment: its terms hold from --from on."""
-    _decide(name, amendment_id, approve=True, decision=_decision(reason, since))
-
-
-@amendments.command()
-def reject(name: Name, amendment_id: str, reason: Reason) -> None:
-    """Reject an amendment; the signed terms stay."""
-    _decide(name, amendment_id, approve=False, decision=_decision(reason, None))
 
 
 def read_file(file: Path) -> bytes:
@@ -246,23 +199,6 @@ def _write_file(file: Path, text: str) -> None:
         file.write_text(text, encoding="utf-8")
     except OSError as failure:
         raise BadInputError(f"{file} cannot be written: {failure.strerror}") from failure
-
-
-def _decide(name: str, amendment_id: str, *, approve: bool, decision: Decision) -> None:
-    with opened() as database:
-        contract = decide_amendment(
-            database, name, amendment_id, approve=approve, decision=decision, clock=utc_now
-        )
-    typer.echo(f"amendment of {contract.ref} {'approved' if approve else 'rejected'}")
-
-
-def _decision(reason: str, since: datetime | None) -> Decision:
-    day = _today() if since is None else since.date()
-    return Decision(actor=actor(), reason=reason, valid_from=day)
-
-
-def _today() -> date:
-    return read_settings().as_of or today()
 
 
 def _rows(contract: Contract) -> list[tuple[object, ...]]:
@@ -314,6 +250,7 @@ def _print_plan(plan: ImportPlan, *, dry_run: bool, corrects: bool) -> None:
     if plan.status is not PlanStatus.OK:
         typer.echo(f"{counts or 'no rows'}: nothing was written; correct the file", err=True)
         return
-    typer.echo(f"{counts}: " + ("dry run, nothing was written" if dry_run else "written"))
+    written = "written" if plan.to_write else "nothing to write"
+    typer.echo(f"{counts}: " + ("dry run, nothing was written" if dry_run else written))
     if plan.amends_signed and not corrects:
         typer.echo("signed terms wait for approval: tonnage contracts amendments list", err=True)

@@ -8,14 +8,13 @@ from typing import Annotated
 import typer
 
 from broker.api.wire.ledger import LedgerReport
-from broker.cli.console import FOUND_WRONG, connected, opened, print_json, read_settings
-from broker.clock import today, utc_now
+from broker.cli.console import FOUND_WRONG, connected, opened, print_json
+from broker.cli.decisions import AsJson, business_day
+from broker.clock import utc_now
 from broker.flows.check_ledger import check_ledger, rebuild_ledger
 from broker.flows.roll_ledger import roll_ledger
 
 app = typer.Typer(no_args_is_help=True, help="Verify and rebuild the book of record.")
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 
 
 @app.command()
@@ -65,7 +64,7 @@ def roll(
     as_json: AsJson = False,
 ) -> None:
     """Let the calendar act up to a day: missed deadlines, tacit renewals, ends. Twice is once."""
-    on = as_of.date() if as_of else read_settings().as_of or today()
+    on = as_of.date() if as_of else business_day()
     with opened() as database:
         rolled = roll_ledger(database, as_of=on, clock=utc_now)
     lines = [

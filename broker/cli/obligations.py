@@ -8,15 +8,14 @@ from typing import Annotated
 import typer
 
 from broker.api.wire.contracts import ObligationOut
-from broker.cli.console import actor, opened, print_json, print_table, read_settings
-from broker.clock import today, utc_now
-from broker.flows.change_contract import Decision, close_obligation
+from broker.cli.console import opened, print_json, print_table
+from broker.cli.decisions import AsJson, Reason, business_day, decision
+from broker.clock import utc_now
+from broker.flows.change_contract import close_obligation
 from broker.flows.read_contracts import open_obligations
 from broker.renewals.obligations import ObligationState
 
 app = typer.Typer(no_args_is_help=True, help="List and close what must be done by a day.")
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 
 
 @app.command("list")
@@ -26,7 +25,7 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List open obligations, the nearest first."""
-    on = as_of.date() if as_of else read_settings().as_of or today()
+    on = as_of.date() if as_of else business_day()
     with opened() as database:
         found = open_obligations(database, on=on, within_days=within_days)
     shown = [ObligationOut.of(each, contract, on=on) for each, contract in found]
@@ -54,18 +53,17 @@ def list_(
 def close(
     obligation_id: str,
     outcome: Annotated[ObligationState, typer.Argument(help="done, waived or missed")],
-    reason: Annotated[str, typer.Option(help="Why, for the next person.")],
+    reason: Reason,
     evidence: Annotated[str | None, typer.Option(help="What was sent, how and when.")] = None,
 ) -> None:
     """Record that an obligation was met, waived or missed; one that was met needs evidence."""
-    day = read_settings().as_of or today()
     with opened() as database:
         contract = close_obligation(
             database,
             obligation_id,
             outcome,
             evidence=evidence,
-            decision=Decision(actor=actor(), reason=reason, valid_from=day),
+            decision=decision(reason, None),
             clock=utc_now,
         )
     typer.echo(f"obligation of contract {contract.ref} is {outcome}")

@@ -32,7 +32,7 @@ def list_(as_json: AsJson = False) -> None:
             each.key,
             each.legal_name,
             each.country,
-            ", ".join(f"{fact.scheme} {fact.edition}: {fact.tier}" for fact in each.tiers) or None,
+            ", ".join(f"{_rater(fact)}: {fact.tier}" for fact in each.tiers) or None,
         )
         for each in found
     ]
@@ -75,5 +75,8 @@ def rate(
     fact = TierFact(scheme=scheme, edition=edition, tier=tier, on=on.date(), source=source)
     with opened() as database:
         rate_supplier(database, key, fact, actor=actor(), clock=utc_now)
-    edition_of = f"{scheme} {edition}".strip()
-    typer.echo(f"{key}: {edition_of} says {tier} on {on.date()}")
+    typer.echo(f"{key}: {_rater(fact)} says {tier} on {on.date()}")
+
+
+def _rater(fact: TierFact) -> str:
+    return f"{fact.scheme} {fact.edition}".strip()

@@ -21,6 +21,8 @@ from typing import Any
 
 import rfc8785
 
+from broker.errors import BadInputError
+
 GENESIS = "0" * 64
 """The hash that stands before the first event of a stream."""
 
@@ -102,10 +104,20 @@ def canonical(payload: Mapping[str, Any]) -> str:
 def seal(
     draft: EventDraft, *, stream: str, recorded_at: datetime, before: Event | None = None
 ) -> Event:
-    """Return the draft as the next event of a stream, chained to the one before it."""
+    """Return the draft as the next event of a stream, chained to the one before it.
+
+    Raises BadInputError when it holds what cannot be written down: half a character, say.
+    """
     prev_hash = GENESIS if before is None else before.hash
     seq = 1 if before is None else before.seq + 1
-    digest = _digest(draft, stream=stream, seq=seq, recorded_at=recorded_at, prev_hash=prev_hash)
+    try:
+        digest = _digest(
+            draft, stream=stream, seq=seq, recorded_at=recorded_at, prev_hash=prev_hash
+        )
+    except rfc8785.CanonicalizationError as unwritable:
+        raise BadInputError(
+            "this holds bytes that are no UTF-8 text, or a number beyond all bounds; write it anew"
+        ) from unwritable
     return Event(
         stream=stream,
         seq=seq,

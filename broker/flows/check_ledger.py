@@ -6,6 +6,7 @@ import logging
 from dataclasses import dataclass
 
 from broker.contracts.event import ChainFault
+from broker.errors import RefusedError
 from broker.store import ledger
 from broker.store.engine import Database
 from broker.store.triggers import missing
@@ -33,8 +34,13 @@ class LedgerCheck:
 
 
 def check_ledger(database: Database) -> LedgerCheck:
-    """Verify every chain and compare every projection with a rebuild. Logs the root."""
+    """Verify every chain and compare every projection with a rebuild. Logs the root.
+
+    Raises RefusedError where there is no book at all.
+    """
     with database.reading() as session:
+        if not ledger.exists(session):
+            raise RefusedError("this database holds no book yet; run: tonnage db upgrade")
         broken = ledger.verify(session)
         check = LedgerCheck(
             events=ledger.count(session),

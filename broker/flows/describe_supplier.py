@@ -105,8 +105,10 @@ def _check_key(key: str) -> None:
 
 
 def _check_names(supplier: Supplier, known: Iterable[Supplier]) -> None:
-    """Refuse a name that another supplier bears: a sheet could then mean either of them."""
+    """Refuse what is no name, or that of another supplier: a sheet could then mean either."""
     for name in (supplier.key, supplier.legal_name, *supplier.aliases):
+        if not supplier_slug(name):
+            raise BadInputError(f"{name!r} is not a name: it has no letter or digit")
         for other in known:
             theirs = (other.key, other.legal_name, *other.aliases)
             same = supplier_slug(name) in {supplier_slug(one) for one in theirs}

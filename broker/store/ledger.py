@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 from sqlmodel import Session, col, func, select
 
 from broker.contracts.event import (
@@ -103,6 +103,11 @@ def verify(session: Session) -> ChainFault | None:
 def root(session: Session) -> str:
     """Return one hash over the heads of all chains: keep a copy of it outside the database."""
     return root_of((row.stream, row.hash) for row in session.exec(select(StreamHeadRow)))
+
+
+def exists(session: Session) -> bool:
+    """Say whether the database has a book at all."""
+    return inspect(session.connection()).has_table("event")
 
 
 def count(session: Session) -> int:

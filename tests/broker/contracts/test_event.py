@@ -19,6 +19,7 @@ from broker.contracts.event import (
     root_of,
     seal,
 )
+from broker.errors import BadInputError
 from tests.builders import a_draft, chained, contract_recorded, line_recorded, quote_recorded
 
 STREAM = "contract/c1"
@@ -151,3 +152,9 @@ def test_a_day_is_hashed_as_people_write_it() -> None:
 
 
 DAYS = (date(2026, 1, 12), date(2026, 11, 2), date(2026, 12, 1))
+
+
+@pytest.mark.parametrize("value", ["\udcff", 2**60, float("nan")])
+def test_what_cannot_be_written_down_is_not_sealed(value: object) -> None:
+    with pytest.raises(BadInputError, match="write it anew"):
+        chained(a_draft(EventKind.NOTE_CHANGED, {"notes": value}))

@@ -1,7 +1,7 @@
 """Importing contract sheets into the books: all or nothing, twice is once, dry run is the same."""
 
 import json
-from datetime import date, timedelta
+from datetime import date
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -10,25 +10,36 @@ import pytest
 from sqlmodel import select
 
 from broker.contracts.contract import Contract
-from broker.contracts.event import contract_stream
-from broker.contracts.fold import believed_at
+from broker.contracts.event import EventKind, contract_stream
 from broker.contracts.import_outcome import ImportPlan
 from broker.contracts.state import ContractState
+from broker.errors import BadInputError
+from broker.flows.change_contract import Decision, move_contract
 from broker.flows.import_contracts import import_contracts
+from broker.flows.roll_ledger import roll_ledger
 from broker.store import ledger
 from broker.store.contracts import all_contracts, find_contract
 from broker.store.engine import Database
 from broker.store.tables import EventRow, ImportBatchRow, SupplierRow
-from tests.builders import ACTOR, NOON
+from pricing.money import Money
+from tests.builders import ACTOR, MAY_15, NOON
 
 FIXTURES = Path(__file__).parents[3] / "fixtures" / "contracts"
 CLEAN = (FIXTURES / "contracts_clean.csv").read_bytes()
 TRANCHES = (FIXTURES / "contracts_clean_tranches.csv").read_bytes()
 
 
-def run(database: Database, content: bytes, *, dry_run: bool = False) -> ImportPlan:
+def run(
+    database: Database, content: bytes, *, dry_run: bool = False, correction: str | None = None
+) -> ImportPlan:
     plan, _ = import_contracts(
-        database, content, file="sheet.csv", actor=ACTOR, clock=lambda: NOON, dry_run=dry_run
+        database,
+        content,
+        file="sheet.csv",
+        actor=ACTOR,
+        clock=lambda: NOON,
+        dry_run=dry_run,
+        correction=correction,
     )
     return plan
 
@@ -238,13 +249,138 @@ def test_a_contract_is_found_however_its_reference_is_spelt(database: Database) 
         assert find_contract(session, "harbor-compute:HC-2025-B200-01").state == "active"
 
 
-@pytest.mark.parametrize("days", [0, 1, 200])
-def test_a_contract_can_be_told_as_it_was_believed(database: Database, days: int) -> None:
+# What was typed wrongly
 
+CHEAP, DEAR = b",2.41,", b",2.55,"
+TYPED = "typed 2.41 for 2.55"
+
+
+def test_a_price_that_was_typed_wrongly_is_corrected_from_the_start(database: Database) -> None:
     run(database, CLEAN)
+    plan = run(database, CLEAN.replace(CHEAP, DEAR), correction=TYPED)
     contract = contracts(database)["BM-77"]
-    with database.reading() as session:
-        events = ledger.events_of(session, contract_stream(contract.id))
 
-    assert believed_at(events, NOON + timedelta(days=days)) == contract
-    assert believed_at(events, NOON - timedelta(seconds=1)) is None
+    assert plan.status == "ok"
+    assert contract.amendments == ()
+    assert contract.line(1).price_on(date(2026, 3, 1)) == Money(Decimal("2.55"))
+    with database.reading() as session:
+        last = ledger.events_of(session, contract_stream(contract.id))[-1]
+        assert ledger.drift(session) == []
+    assert (last.kind, last.reason) == (EventKind.LINE_CORRECTED, TYPED)
+    assert last.valid_from == date(2026, 3, 1)
+
+
+def test_a_correction_settles_the_amendment_that_it_should_have_been(sqlite: Database) -> None:
+    run(sqlite, CLEAN)
+    run(sqlite, CLEAN.replace(CHEAP, DEAR))
+    run(sqlite, CLEAN.replace(CHEAP, DEAR), correction=TYPED)
+
+    assert contracts(sqlite)["BM-77"].amendments == ()
+
+
+def test_correcting_twice_changes_nothing(sqlite: Database) -> None:
+    run(sqlite, CLEAN)
+    run(sqlite, CLEAN.replace(CHEAP, DEAR), correction=TYPED)
+    before = event_count(sqlite)
+
+    assert run(sqlite, CLEAN.replace(CHEAP, DEAR), correction=TYPED).summary["unchanged"] == 10
+    assert event_count(sqlite) == before
+
+
+def test_what_is_over_can_only_have_been_typed_wrongly(sqlite: Database) -> None:
+    over = CLEAN.replace(b",active,", b",expired,")
+    run(sqlite, over)
+    amended = run(sqlite, over.replace(CHEAP, DEAR))
+    corrected = run(sqlite, over.replace(CHEAP, DEAR), correction=TYPED)
+
+    assert "import a correction" in amended.issues[-1].message
+    assert corrected.status == "ok"
+    assert contracts(sqlite)["BM-77"].line(1).price_on(date(2026, 3, 1)) == Money(Decimal("2.55"))
+
+
+def test_a_correction_needs_a_reason(sqlite: Database) -> None:
+    with pytest.raises(BadInputError, match="needs a reason"):
+        run(sqlite, CLEAN, correction="  ")
+
+
+# States that a sheet states
+
+
+def test_a_sheet_does_not_take_a_notice_back(database: Database) -> None:
+    run(database, CLEAN)
+    give_notice(database, "HC-2026-H100-02")
+    before = event_count(database)
+
+    plan = run(database, CLEAN)
+
+    assert plan.status == "errors"
+    (issue,) = plan.issues
+    assert (issue.line, "cannot take it back" in issue.message) == (3, True)
+    assert event_count(database) == before
+
+
+def test_a_draft_that_a_sheet_calls_active_was_signed_and_delivered(database: Database) -> None:
+    run(database, CLEAN.replace(b",active,", b",draft,"))
+    run(database, CLEAN.replace(CHEAP, DEAR))
+    contract = contracts(database)["BM-77"]
+
+    assert (contract.state, contract.stated_state) == (ContractState.ACTIVE, ContractState.SIGNED)
+    assert contract.line(1).accepted_by(date(2026, 3, 1)) == 2048
+    assert contract.line(1).price_on(date(2026, 3, 1)) == Money(Decimal("2.55"))
+    before = event_count(database)
+    assert run(database, CLEAN.replace(CHEAP, DEAR)).summary["unchanged"] == 10
+    assert event_count(database) == before
+
+
+def test_a_line_that_comes_with_the_delivery_is_delivered_too(sqlite: Database) -> None:
+    header, *rows = CLEAN.splitlines()
+    kestrel = next(row for row in rows if row.startswith(b"KC-10,1"))
+    run(sqlite, header + b"\n" + kestrel)
+    started = kestrel.replace(b",signed,", b",active,")
+    run(sqlite, b"\n".join([header, started, started.replace(b"KC-10,1", b"KC-10,2")]))
+
+    held = contracts(sqlite)["KC-10"]
+    assert [line.accepted_by(date(2026, 7, 1)) for line in held.lines] == [256, 256]
+
+
+def test_a_sheet_cannot_say_which_tranche_was_delivered(sqlite: Database) -> None:
+    run(sqlite, TRANCHES)
+    plan = run(sqlite, TRANCHES.replace(b",signed", b",active"))
+
+    assert plan.status == "errors"
+    assert "tonnage contracts accept" in plan.issues[0].message
+
+
+def test_a_notice_period_beyond_the_calendar_is_a_complaint_about_its_line(
+    sqlite: Database,
+) -> None:
+    plan = run(sqlite, CLEAN.replace(b"P180D", b"P3000Y"))
+
+    assert plan.status == "errors"
+    (issue,) = plan.issues
+    assert (issue.line, "outside the calendar" in issue.message) == (4, True)
+    assert event_count(sqlite) == 0
+
+
+def test_a_sheet_that_is_older_than_a_tacit_renewal_changes_nothing(database: Database) -> None:
+    run(database, CLEAN)
+    roll_ledger(database, as_of=date(2027, 1, 15), clock=lambda: NOON)
+    renewed = contracts(database)["HC-2026-H100-02"].line(1)
+    before = event_count(database)
+
+    plan = run(database, CLEAN)
+
+    assert renewed.last_day_of_service == date(2028, 1, 14)
+    assert plan.summary["unchanged"] == 10
+    assert event_count(database) == before
+
+
+def give_notice(database: Database, name: str) -> None:
+    move_contract(
+        database,
+        name,
+        ContractState.IN_NOTICE,
+        evidence="registered letter",
+        decision=Decision(actor=ACTOR, reason="too dear", valid_from=MAY_15),
+        clock=lambda: NOON,
+    )

@@ -53,9 +53,18 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str)
 
 
+class StandardError(logging.Handler):
+    """Writes to whatever standard error is at the moment, not to what it was at the start."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line."""
+        sys.stderr.write(self.format(record) + "\n")
+        sys.stderr.flush()
+
+
 def log_to_stderr(level: str) -> None:
     """Send every log of this process to standard error as JSON lines."""
-    out = logging.StreamHandler(sys.stderr)
+    out = StandardError()
     out.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[out], force=True)
     logging.getLogger("alembic").setLevel(logging.WARNING)  # it speaks whenever it is asked

@@ -115,6 +115,12 @@ def plain(amount: Decimal) -> str:
     return "0" if text == "-0" else text
 
 
+def priced(amount: Decimal) -> str:
+    """Return the amount as people write prices, with at least two decimals: 4.4 is "4.40"."""
+    whole, _, decimals = plain(amount).partition(".")
+    return f"{whole}.{decimals:0<2}"
+
+
 def _exact(factor: Decimal | int) -> Decimal:
     if isinstance(factor, bool) or not isinstance(factor, Decimal | int):
         raise TypeError(f"money is multiplied by Decimal or int, not {type(factor).__name__}")

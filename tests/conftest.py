@@ -5,6 +5,7 @@ examples each time, so that a green run stays green; TONNAGE_TEST_EXPLORE=1 look
 """
 
 import itertools
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 import sqlalchemy as sa
 from hypothesis import HealthCheck, settings
 
+from broker.logs import StandardError
 from broker.store import schema
 from broker.store.engine import Database
 from tests.throwaway_postgres import find_binaries, running
@@ -31,6 +33,18 @@ INSTALL_LINES = {
     "chromium": "apt-get install -y chromium fonts-dejavu-core",
 }
 _numbers = itertools.count()
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Take back what a command run inside this process set up for its logs."""
+    root = logging.getLogger()
+    level = root.level
+    yield
+    for handler in root.handlers[:]:
+        if isinstance(handler, StandardError):
+            root.removeHandler(handler)
+    root.setLevel(level)
 
 
 def skip_unless_required(what: str) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from broker.alerts.alert import Finding, RuleName, Severity, whole_percent
 from pricing.jump import JumpReason, PriceJump
-from pricing.money import USD, Currency, plain
+from pricing.money import USD, Currency, plain, priced
 
 LISTED_KINDS = frozenset({"on-demand", "secure", "community", "serverless", "spot"})
 """Kinds whose list anyone can buy from today.
@@ -43,7 +43,7 @@ def jump_finding(series: ListedSeries, jump: PriceJump, *, currency: Currency = 
     else:
         within = f"within {jump.within_days} days"
     percent = whole_percent(jump.rise)
-    prices = f"from {plain(jump.from_price)} to {plain(jump.to_price)} {currency}"
+    prices = f"from {priced(jump.from_price)} to {priced(jump.to_price)} {currency}"
     return Finding(
         rule=RuleName.LIST_PRICE_JUMP,
         severity=Severity.WARN,

@@ -24,6 +24,7 @@ from broker.api.wire.prices import (
 from broker.cli.console import fault_text, plain_text, print_table
 from broker.errors import Fault
 from broker.store import price_imports
+from pricing.money import priced
 
 NONE_ON_RECORD = (
     "no such price is on record; widen the filter, or add prices: tonnage prices import FILE"
@@ -81,7 +82,7 @@ def tell_prices(told: Prices) -> None:
         ("provider", "gpu", "kind", "low", "high", "seen on", "age", "note"),
         [
             (
-                *(row.provider, row.gpu_model, row.kind.value, row.low, row.high),
+                *(row.provider, row.gpu_model, row.kind.value, _priced(row.low), _priced(row.high)),
                 *(row.observed_on, row.age_days),
                 _note(row),
             )
@@ -103,7 +104,7 @@ def tell_history(told: PriceHistories) -> None:
             (
                 *(one.series.provider, one.series.kind.value),
                 *(one.series.gpu_as_quoted, one.series.memory_gb),
-                *(level.price, level.first_seen_on, level.last_seen_on),
+                *(_priced(level.price), level.first_seen_on, level.last_seen_on),
                 sum(gap.days for gap in one.gaps),
             )
             for one in told.items
@@ -122,7 +123,7 @@ def tell_sources(told: PriceSourceList) -> None:
         [
             (
                 *(row.observed_on, row.series.provider, row.series.gpu_as_quoted),
-                *(row.series.memory_gb, row.series.kind.value, row.price),
+                *(row.series.memory_gb, row.series.kind.value, _priced(row.price)),
                 *(f"{row.fetched_at:%Y-%m-%d %H:%M:%S}Z", row.file, row.line),
             )
             for row in told.items
@@ -140,7 +141,14 @@ def tell_market(told: Market) -> None:
         ("provider", "kind", "low", "high", "seen on", "age", "7 days", "30 days", "note"),
         [
             (
-                *(row.provider, row.kind.value, row.low, row.high, row.observed_on, row.age_days),
+                *(
+                    row.provider,
+                    row.kind.value,
+                    _priced(row.low),
+                    _priced(row.high),
+                    row.observed_on,
+                    row.age_days,
+                ),
                 *(_percent(row.move_7_days), _percent(row.move_30_days)),
                 _note(row),
             )
@@ -177,6 +185,10 @@ def tell_excluded(excluded: list[SeriesEntry]) -> None:
 
 def _percent(fraction: str | None) -> str | None:
     return None if fraction is None else f"{Decimal(fraction) * 100:+.1f} %"
+
+
+def _priced(digits: str | None) -> str | None:
+    return None if digits is None else priced(Decimal(digits))
 
 
 def _note(price: PriceEntry) -> str:

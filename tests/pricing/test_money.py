@@ -14,6 +14,7 @@ from pricing.money import (
     TooPreciseError,
     currency,
     plain,
+    priced,
     storable,
 )
 
@@ -80,6 +81,13 @@ def test_six_decimals_are_kept_exactly(amount: Decimal) -> None:
 def test_an_amount_the_books_cannot_hold_is_refused(amount: str) -> None:
     with pytest.raises(TooPreciseError):
         storable(Decimal(amount))
+
+
+@pytest.mark.parametrize(
+    ("amount", "text"), [("4", "4.00"), ("4.4", "4.40"), ("6.2496", "6.2496"), ("1E+3", "1000.00")]
+)
+def test_a_price_for_people_has_its_cents(amount: str, text: str) -> None:
+    assert priced(Decimal(amount)) == text
 
 
 def test_ratios_need_one_currency() -> None:

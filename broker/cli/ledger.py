@@ -11,6 +11,7 @@ from broker.api.wire.ledger import LedgerReport
 from broker.cli.console import FOUND_WRONG, connected, opened, print_json
 from broker.cli.decisions import AsJson, business_day
 from broker.clock import utc_now
+from broker.errors import BadInputError
 from broker.flows.check_ledger import check_ledger, rebuild_ledger
 from broker.flows.roll_ledger import roll_ledger
 
@@ -64,7 +65,12 @@ def roll(
     as_json: AsJson = False,
 ) -> None:
     """Let the calendar act up to a day: missed deadlines, tacit renewals, ends. Twice is once."""
-    on = as_of.date() if as_of else business_day()
+    today = business_day()
+    on = as_of.date() if as_of else today
+    if on > today:
+        raise BadInputError(
+            f"{on} has not come, today is {today}: what the calendar records stays on record"
+        )
     with opened() as database:
         rolled = roll_ledger(database, as_of=on, clock=utc_now)
     lines = [

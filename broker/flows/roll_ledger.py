@@ -9,6 +9,7 @@ from sqlmodel import Session, select
 
 from broker.clock import Clock
 from broker.contracts.event import Event, contract_stream
+from broker.errors import RefusedError
 from broker.renewals.roll import next_step
 from broker.store import ledger
 from broker.store.contracts import contract_by_id
@@ -26,15 +27,25 @@ class RolledContract:
 
 
 def roll_ledger(database: Database, *, as_of: date, clock: Clock) -> list[RolledContract]:
-    """Record what the calendar owes every contract up to `as_of`; one transaction a contract."""
+    """Record what the calendar owes every contract up to `as_of`; one transaction a contract.
+
+    A contract whose events refuse it does not hold up the others: the first refusal is raised when
+    all of them have been seen.
+    """
     with database.reading() as session:
         contract_ids = list(session.exec(select(ContractRow.id).order_by(ContractRow.id)))
-    rolled = []
+    rolled, refusals = [], []
     for contract_id in contract_ids:
-        with database.writing() as session:
-            moved = _roll(session, contract_id, as_of=as_of, clock=clock)
+        try:
+            with database.writing() as session:
+                moved = _roll(session, contract_id, as_of=as_of, clock=clock)
+        except RefusedError as refusal:
+            refusals.append(refusal)
+            continue
         if moved is not None:
             rolled.append(moved)
+    if refusals:
+        raise refusals[0]
     return rolled
 
 

@@ -118,9 +118,10 @@ def grammar_of(gpu_name: Callable[[str], str], supplier_key: Callable[[str], str
         **dict.fromkeys(("prepay_pct", "take_or_pay_pct", "sla_pct"), cell.share_percent),
         "payment_terms_days": cell.whole_number,
         **dict.fromkeys(
-            ("line_no", "gpu_count", "gpus_per_node", "term_months", "renewal_term_months"),
+            ("line_no", "gpu_count", "gpus_per_node", "term_months"),
             cell.positive_whole_number,
         ),
+        "renewal_term_months": cell.renewal_months,
         **dict.fromkeys(("start_date", "end_date"), cell.day),
         "tranches.site": name,
         "tranches.unit_price": cell.positive_number,

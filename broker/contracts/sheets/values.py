@@ -24,6 +24,8 @@ MAX_WHOLE_DIGITS = 9
 MAX_NUMBER_LENGTH = 40
 FIRST_YEAR, LAST_YEAR = 2000, 2100
 """Contract days outside these years are typing errors."""
+LONGEST_RENEWAL_MONTHS = 600
+"""A longer one is a typing error, and would soon leave the calendar."""
 
 _PLAIN = re.compile(r"([0-9]+)(?:\.([0-9]+))?")
 _DASH = "[-\u2013\u2014\u2212]"
@@ -86,6 +88,17 @@ def positive_whole_number(text: str) -> int:
     value = whole_number(text)
     if value == 0:
         raise CellRefusedError(Code.NOT_POSITIVE, "a number above zero is needed here")
+    return value
+
+
+def renewal_months(text: str) -> int:
+    """Return for how many months a line can go on at a time."""
+    value = positive_whole_number(text)
+    if value > LONGEST_RENEWAL_MONTHS:
+        raise CellRefusedError(
+            Code.BAD_NUMBER,
+            f"a renewal is for at most {LONGEST_RENEWAL_MONTHS} months; check the number",
+        )
     return value
 
 

@@ -21,7 +21,7 @@ def command(sqlite_url: str) -> Command:
     """Return a way to run `tonnage ledger`."""
 
     def ledger(*words: str) -> Any:
-        return run("ledger", *words, database_url=sqlite_url)
+        return run("ledger", *words, database_url=sqlite_url, TONNAGE_AS_OF="2027-02-01")
 
     return ledger
 
@@ -146,6 +146,14 @@ def test_a_day_turns_once(command: Command, sqlite: Database) -> None:
         "on record"
     ) in lines
     assert second.stdout == "0 events up to 2027-01-15\n"
+
+
+def test_a_day_that_has_not_come_does_not_turn(command: Command, sqlite: Database) -> None:
+    keep_books(sqlite)
+    result = command("roll", "--as-of", "2027-02-02")
+
+    assert result.exit_code == 2
+    assert "2027-02-02 has not come, today is 2027-02-01" in result.stderr
 
 
 def test_a_program_gets_what_the_calendar_did(sqlite: Database, sqlite_url: str) -> None:

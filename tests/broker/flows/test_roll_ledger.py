@@ -2,7 +2,12 @@
 
 from datetime import date
 
+import pytest
+from sqlalchemy import text
+
+from broker.errors import BrokenLedgerError
 from broker.flows.check_ledger import check_ledger
+from broker.flows.read_contracts import contract_events
 from broker.flows.roll_ledger import RolledContract, roll_ledger
 from broker.store.engine import Database
 from tests.broker.flows.ledger_book import AUTO, HARBOR, keep_books
@@ -39,6 +44,23 @@ def test_a_day_that_was_rolled_before_changes_nothing(database: Database) -> Non
 
     assert roll(database, date(2027, 1, 15)) == []
     assert roll(database, date(2026, 12, 1)) == []
+
+
+def test_a_contract_with_a_broken_chain_does_not_hold_up_the_others(database: Database) -> None:
+    keep_books(database)
+    on = " ON event" if database.dialect == "postgresql" else ""
+    with database.migrating() as connection:
+        connection.execute(text(f"DROP TRIGGER event_no_update{on}"))
+    with database.writing() as session:
+        session.execute(text("UPDATE event SET actor = 'eve' WHERE payload LIKE '%2.63%'"))
+
+    with pytest.raises(BrokenLedgerError, match="is broken"):
+        roll(database, date(2027, 1, 15))
+
+    assert [event.kind.value for event in contract_events(database, AUTO)[2:]] == [
+        "obligation_closed",
+        "line_rolled",
+    ]
 
 
 def test_what_the_calendar_did_counts_from_the_day_it_is_about(sqlite: Database) -> None:

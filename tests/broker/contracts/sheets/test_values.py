@@ -101,6 +101,12 @@ def test_a_padded_line_number_is_the_same_number() -> None:
     assert cell.positive_whole_number("0010") == 10
 
 
+def test_a_renewal_for_more_than_fifty_years_is_a_typing_error() -> None:
+    assert cell.renewal_months("600") == 600
+    assert refusal(cell.renewal_months, "601") == "bad_number"
+    assert refusal(cell.renewal_months, "0") == "not_positive"
+
+
 @pytest.mark.parametrize("text", ["0.25", "1", "0.995", "1.00"])
 def test_a_share_that_may_be_a_fraction_is_refused(text: str) -> None:
     assert refusal(cell.share_percent, text) == "ambiguous_number"

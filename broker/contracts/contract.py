@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -44,7 +44,8 @@ class Contract:
 
     `stated_state` is what a person or a sheet last said; `state` may have moved on since, by a
     delivery or by the calendar. `ends_offered` says by quote which end of its line an offer was
-    made to follow, as the first day without service.
+    made to follow, as the first day without service. `ended_from` is the state from which the
+    calendar ended the contract; None while it runs, or where a person ended it.
     """
 
     id: str
@@ -61,6 +62,7 @@ class Contract:
     closed_obligations: tuple[ClosedObligation, ...] = ()
     notice_evidence: str | None = None
     renewed_by: str | None = None
+    ended_from: ContractState | None = None
     ends_offered: Mapping[str, date | None] = field(default_factory=dict)
 
     @property
@@ -86,6 +88,11 @@ class Contract:
             if line.line_no == line_no:
                 return line
         raise NotFoundError(f"contract {self.ref} of {self.supplier_key} has no line {line_no}")
+
+    def with_line(self, line: Line) -> Contract:
+        """Return the contract with a line in the place of the one that bore its number."""
+        lines = (line if each.line_no == line.line_no else each for each in self.lines)
+        return replace(self, lines=tuple(lines))
 
     def quote(self, quote_id: str) -> Quote:
         """Return a quote by its id, or raise NotFoundError."""

@@ -10,25 +10,27 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from broker.contracts.contract import Amendment, ClosedObligation, Contract
+from broker.contracts.amending import (
+    amendment_approved,
+    amendment_proposed,
+    amendment_rejected,
+    line_corrected,
+)
+from broker.contracts.contract import ClosedObligation, Contract
 from broker.contracts.event import Event, EventKind
 from broker.contracts.invariants import check
-from broker.contracts.line import Line
 from broker.contracts.line_history import (
-    amended_line,
-    corrected_line,
     recorded_line,
     restated_line,
     rolled_line,
     unrolled_line,
 )
-from broker.contracts.line_terms import terms_from_json
 from broker.contracts.quote import Quote, QuoteState
 from broker.contracts.quote_terms import moved_quote, recorded_quote
 from broker.contracts.state import (
     DELIVERED_BY_IMPORT,
     EDITABLE,
-    OVER,
+    ENDED,
     ContractState,
     check_move,
 )
@@ -99,42 +101,17 @@ def _line_restated(contract: Contract, event: Event) -> Contract:
             f"contract {contract.ref} is {contract.state}: signed terms change by amendment only"
         )
     line = contract.line(event.payload["line_no"])
-    return _with_line(contract, restated_line(line, event))
-
-
-def _line_corrected(contract: Contract, event: Event) -> Contract:
-    if contract.state in EDITABLE:
-        raise RefusedError(
-            f"contract {contract.ref} is {contract.state}: before signature terms are restated"
-        )
-    line = contract.line(event.payload["line_no"])
-    corrected = corrected_line(line, event)
-    pending = tuple(
-        each
-        for each in contract.amendments
-        if each.line_no != line.line_no or terms_from_json(each.terms) != corrected.terms
-    )
-    # An offer was for the end that was meant, so it follows the end that is now known.
-    ends = {
-        quote_id: corrected.end_on
-        for quote_id, end_on in contract.ends_offered.items()
-        if contract.quote(quote_id).renews_line_no == line.line_no and end_on == line.end_on
-    }
-    return replace(
-        _with_line(contract, corrected),
-        amendments=pending,
-        ends_offered={**contract.ends_offered, **ends},
-    )
+    return contract.with_line(restated_line(line, event))
 
 
 def _line_rolled(contract: Contract, event: Event) -> Contract:
-    return _with_line(contract, rolled_line(contract.line(event.payload["line_no"]), event))
+    return contract.with_line(rolled_line(contract.line(event.payload["line_no"]), event))
 
 
 def _note_changed(contract: Contract, event: Event) -> Contract:
     line = contract.line(event.payload["line_no"])
-    return _with_line(
-        contract, replace(line, owner=event.payload["owner"], notes=event.payload["notes"])
+    return contract.with_line(
+        replace(line, owner=event.payload["owner"], notes=event.payload["notes"])
     )
 
 
@@ -153,13 +130,15 @@ def _state_changed(contract: Contract, event: Event) -> Contract:
         if not evidence:
             raise RefusedError("notice is recorded with its evidence: how and when it was given")
         lines = tuple(unrolled_line(line, event) for line in lines)
+    stated = bool(event.payload.get("stated"))
     taken_back = contract.state is ContractState.IN_NOTICE and target is ContractState.ACTIVE
     notice = None if taken_back else contract.notice_evidence
     return replace(
         contract,
         lines=lines,
         state=target,
-        stated_state=target if event.payload.get("stated") else contract.stated_state,
+        stated_state=target if stated else contract.stated_state,
+        ended_from=contract.state if target in ENDED and not stated else None,
         notice_evidence=evidence if target is ContractState.IN_NOTICE else notice,
     )
 
@@ -168,39 +147,10 @@ def _tranche_accepted(contract: Contract, event: Event) -> Contract:
     if contract.state not in (ContractState.SIGNED, ContractState.ACTIVE, ContractState.IN_NOTICE):
         raise RefusedError(f"a contract that is {contract.state} takes no deliveries")
     line = accepted_line(contract.line(event.payload["line_no"]), event.payload)
-    changed = _with_line(contract, line)
+    changed = contract.with_line(line)
     if contract.state is ContractState.SIGNED:
         return replace(changed, state=ContractState.ACTIVE)
     return changed
-
-
-def _amendment_proposed(contract: Contract, event: Event) -> Contract:
-    payload = event.payload
-    _check_amendable(contract)
-    contract.line(payload["line_no"])
-    amendment = Amendment(
-        id=payload["amendment_id"],
-        line_no=payload["line_no"],
-        terms=payload["terms"],
-        changes=payload["changes"],
-        source=payload["source"],
-        proposed_at=event.recorded_at,
-        proposed_by=event.actor,
-    )
-    others = tuple(each for each in contract.amendments if each.line_no != amendment.line_no)
-    return replace(contract, amendments=(*others, amendment))
-
-
-def _amendment_approved(contract: Contract, event: Event) -> Contract:
-    _check_amendable(contract)
-    amendment = _pending(contract, event)
-    line = contract.line(amendment.line_no)
-    changed = amended_line(line, event, terms=terms_from_json(amendment.terms))
-    return _without(_with_line(contract, changed), amendment)
-
-
-def _amendment_rejected(contract: Contract, event: Event) -> Contract:
-    return _without(contract, _pending(contract, event))
 
 
 def _quote_recorded(contract: Contract, event: Event) -> Contract:
@@ -209,7 +159,7 @@ def _quote_recorded(contract: Contract, event: Event) -> Contract:
         raise RefusedError(f"quote {quote.id} is already on record")
     ends = dict(contract.ends_offered)
     if quote.renews_line_no is not None:
-        ends[quote.id] = contract.line(quote.renews_line_no).end_on
+        ends[quote.id] = contract.line(quote.renews_line_no).end_after(quote.received_on)
     return replace(contract, quotes=(*contract.quotes, quote), ends_offered=ends)
 
 
@@ -241,52 +191,22 @@ def _obligation_closed(contract: Contract, event: Event) -> Contract:
 _APPLY: dict[EventKind, Callable[[Contract, Event], Contract]] = {
     EventKind.LINE_RECORDED: _line_recorded,
     EventKind.LINE_RESTATED: _line_restated,
-    EventKind.LINE_CORRECTED: _line_corrected,
+    EventKind.LINE_CORRECTED: line_corrected,
     EventKind.LINE_ROLLED: _line_rolled,
     EventKind.NOTE_CHANGED: _note_changed,
     EventKind.STATE_CHANGED: _state_changed,
     EventKind.TRANCHE_ACCEPTED: _tranche_accepted,
-    EventKind.AMENDMENT_PROPOSED: _amendment_proposed,
-    EventKind.AMENDMENT_APPROVED: _amendment_approved,
-    EventKind.AMENDMENT_REJECTED: _amendment_rejected,
+    EventKind.AMENDMENT_PROPOSED: amendment_proposed,
+    EventKind.AMENDMENT_APPROVED: amendment_approved,
+    EventKind.AMENDMENT_REJECTED: amendment_rejected,
     EventKind.QUOTE_RECORDED: _quote_recorded,
     EventKind.QUOTE_MOVED: _quote_moved,
     EventKind.OBLIGATION_CLOSED: _obligation_closed,
 }
 
 
-def _check_amendable(contract: Contract) -> None:
-    if contract.state in EDITABLE:
-        raise RefusedError(
-            f"contract {contract.ref} is {contract.state}: before signature terms are restated"
-        )
-    if contract.state in OVER:
-        raise RefusedError(
-            f"contract {contract.ref} is {contract.state}, so nothing in it is amended any more; "
-            "if it was recorded wrongly, import a correction"
-        )
-
-
-def _with_line(contract: Contract, line: Line) -> Contract:
-    lines = (line if each.line_no == line.line_no else each for each in contract.lines)
-    return replace(contract, lines=tuple(lines))
-
-
 def _anything_accepted(contract: Contract) -> bool:
     return any(t.accepted_on is not None for line in contract.lines for t in line.tranches)
-
-
-def _pending(contract: Contract, event: Event) -> Amendment:
-    wanted = event.payload["amendment_id"]
-    for amendment in contract.amendments:
-        if amendment.id == wanted:
-            return amendment
-    raise RefusedError(f"contract {contract.ref} has no pending amendment {wanted}")
-
-
-def _without(contract: Contract, amendment: Amendment) -> Contract:
-    left = tuple(each for each in contract.amendments if each.id != amendment.id)
-    return replace(contract, amendments=left)
 
 
 def _already_accepted(contract: Contract, quote: Quote) -> bool:

@@ -145,6 +145,10 @@ class Line:
         """Return the renewal term in force by what is known now."""
         return next(term for term in reversed(self.renewals) if term.superseded_at is None)
 
+    def end_after(self, day: date) -> date | None:
+        """Return the first end that lay ahead on a day, before tacit renewals moved it on."""
+        return next((end for end in self.rolled_past if day < end), self.end_on)
+
     def delivered_on(self, day: date) -> int:
         """Return the GPUs in service on `day`: delivered, promised or accepted, and not over."""
         parts: list[_Part] = [

@@ -130,10 +130,9 @@ def unrolled_line(line: Line, event: Event) -> Line:
 
     The calendar renews on the day itself; a letter that was sent in time may be entered later.
     """
-    forbidden = [end for end in line.rolled_past if event.valid_from < end]
-    if not forbidden:
+    end_on = line.end_after(event.valid_from)
+    if end_on is None or end_on == line.end_on:
         return line
-    end_on = min(forbidden)
     return replace(
         line,
         end_on=end_on,

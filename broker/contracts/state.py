@@ -71,7 +71,8 @@ IN_FORCE = frozenset({ContractState.SIGNED, ContractState.ACTIVE, ContractState.
 OVER = frozenset(state for state, following in NEXT.items() if not following)
 """Nothing follows on these: terms no longer change, they can only have been recorded wrongly."""
 
-_ENDS_BY_CALENDAR = frozenset({ContractState.EXPIRED, ContractState.RENEWED})
+ENDED = frozenset({ContractState.EXPIRED, ContractState.RENEWED})
+"""Over because the last day of service has passed, which the calendar records."""
 
 DELIVERED_BY_IMPORT = frozenset(
     {
@@ -91,7 +92,7 @@ def is_no_news(said: ContractState, *, state: ContractState, stated: ContractSta
     `stated` is what a person or a sheet said last. Where the calendar has ended the contract since,
     a sheet that still calls it in force is only older.
     """
-    ended_by_calendar = state in _ENDS_BY_CALENDAR and state is not stated
+    ended_by_calendar = state in ENDED and state is not stated
     return said in (state, stated) or (ended_by_calendar and said in IN_FORCE)
 
 

@@ -114,6 +114,12 @@ def quote_moved(quote_id: str, to: str, *, override_reason: str | None = None) -
     return a_draft(EventKind.QUOTE_MOVED, payload)
 
 
+def ended(state: str, *, by_calendar: bool = False) -> EventDraft:
+    """The end of a contract, as a person or the calendar records it."""
+    payload = {"to": state, "evidence": None, "stated": not by_calendar}
+    return a_draft(EventKind.STATE_CHANGED, payload)
+
+
 def obligation_closed(obligation_id: str, state: str) -> EventDraft:
     """A duty that is one no more."""
     payload = {"obligation_id": obligation_id, "state": state, "evidence": "letter of 1 June"}

@@ -222,6 +222,16 @@ def test_an_offer_for_an_end_that_rolled_over_meanwhile_is_past() -> None:
     assert contract.accepted_renewal(contract.line(1)) is None
 
 
+def test_an_offer_that_came_before_the_roll_and_was_entered_after_it_is_for_the_old_end() -> None:
+    late = (rolled(date(2027, 9, 30)), *ACCEPTED)
+    after = a_quote(received_on=date(2026, 10, 1), valid_until=None)
+    new = (rolled(date(2027, 9, 30)), quote_recorded(after), quote_moved(after.id, "accepted"))
+
+    for drafts, renewed in ((late, False), (new, True)):
+        contract = a_contract(*drafts)
+        assert (contract.accepted_renewal(contract.line(1)) is not None) == renewed
+
+
 def test_an_offer_follows_an_end_that_was_typed_wrongly() -> None:
     contract = a_contract(*ACCEPTED, corrected(some_terms(end_date=date(2026, 10, 31))))
 

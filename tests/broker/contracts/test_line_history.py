@@ -12,6 +12,7 @@ from broker.contracts.event import Event, EventDraft, seal
 from broker.contracts.fold import believed_at, fold
 from broker.contracts.line import Line
 from broker.contracts.line_terms import LineTerms
+from broker.contracts.state import ContractState
 from broker.errors import RefusedError
 from tests.broker.contracts.happenings import (
     END,
@@ -22,6 +23,7 @@ from tests.broker.contracts.happenings import (
     amendment_proposed,
     contract_of,
     corrected,
+    ended,
     in_tranches,
     restated,
     rolled,
@@ -271,9 +273,38 @@ def test_what_is_over_is_corrected_and_not_amended(state: str) -> None:
         a_contract(amendment_proposed(dear), state=state)
 
 
-def test_an_amendment_that_waited_until_the_end_is_not_approved_any_more() -> None:
-    with pytest.raises(RefusedError, match="expired"):
-        a_contract(amendment_proposed(dear), state_changed("expired"), amendment_approved(JULY))
+def test_an_amendment_that_waited_until_somebody_ended_it_is_not_approved_any_more() -> None:
+    with pytest.raises(RefusedError, match="terminated"):
+        a_contract(amendment_proposed(dear), ended("terminated"), amendment_approved(JULY))
+
+
+LATE = ended("expired", by_calendar=True)
+LONGER = some_terms(end_date=date(2027, 9, 30))
+
+
+def test_an_extension_that_is_entered_late_takes_the_end_back() -> None:
+    contract = a_contract(LATE, *amended(LONGER, END))
+
+    assert (contract.state, contract.ended_from) == (ContractState.ACTIVE, None)
+    assert contract.end_on == date(2027, 10, 1)
+
+
+def test_an_end_that_was_typed_wrongly_is_taken_back_with_its_correction() -> None:
+    in_notice = state_changed("in_notice", evidence="letter")
+    contract = a_contract(in_notice, LATE, corrected(LONGER))
+
+    assert contract.state is ContractState.IN_NOTICE
+
+
+def test_an_amendment_of_what_has_ended_does_not_revive_it() -> None:
+    contract = a_contract(LATE, *amended(dear, JULY))
+
+    assert contract.state is ContractState.EXPIRED
+    assert price(contract.line(1), JULY) == "2.95"
+
+
+def test_what_a_person_has_ended_stays_ended_when_it_is_corrected() -> None:
+    assert a_contract(ended("expired"), corrected(LONGER)).state is ContractState.EXPIRED
 
 
 # Tacit renewals

@@ -21,7 +21,7 @@ from broker.renewals.obligations import (
     obligations_of,
 )
 from broker.renewals.roll import next_step
-from tests.broker.contracts.happenings import obligation_closed
+from tests.broker.contracts.happenings import amended, obligation_closed
 from tests.builders import (
     NOON,
     a_draft,
@@ -160,6 +160,17 @@ def test_notice_entered_late_ends_the_contract_where_it_should_have_ended() -> N
 
     (ending,) = next_step(fold(events), as_of=date(2026, 10, 6), country="US")
     assert (ending.payload["to"], ending.valid_from) == ("expired", date(2026, 10, 1))
+
+
+def test_an_extension_that_was_entered_late_is_rolled_from_its_own_end() -> None:
+    line = line_recorded()
+    events = rolled(date(2026, 10, 5), line)
+    assert fold(events).state is ContractState.EXPIRED
+    for draft in amended(some_terms(end_date=date(2027, 3, 31)), date(2026, 10, 1)):
+        events.append(seal(draft, stream=events[0].stream, recorded_at=NOON, before=events[-1]))
+
+    assert fold(events).state is ContractState.ACTIVE
+    assert lapsing(fold(events)).due_on == date(2026, 12, 31)
 
 
 def test_the_end_of_a_month_does_not_creep_back_with_february() -> None:

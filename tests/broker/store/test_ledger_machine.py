@@ -167,7 +167,8 @@ class LedgerMachine(RuleBasedStateMachine):
 
     @rule(new=terms(), since=days, approve=st.booleans())
     def amend(self, new: LineTerms, since: date, approve: bool) -> None:
-        amendable = self.contract().state in IN_FORCE
+        before = self.contract()
+        amendable = before.state in IN_FORCE or before.ended_from is not None
         amendment_id = new_id()
         proposed = self.write(
             a_draft(

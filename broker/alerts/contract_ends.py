@@ -30,9 +30,16 @@ def contract_ends(
     `b200_factors` says how many B200 one GPU of a model is worth.
     """
     live = [contract for contract in contracts if contract.state in IN_FORCE]
+    in_force = {contract.id for contract in live}
     shares = fleet_shares((line for contract in live for line in contract.lines), b200_factors)
     return [
-        _end(contract, line, country=countries.get(contract.supplier_key), share=shares[line.id])
+        _end(
+            contract,
+            line,
+            country=countries.get(contract.supplier_key),
+            share=shares[line.id],
+            is_succeeded=contract.successor_id in in_force,
+        )
         for contract in live
         for line in contract.lines
     ]
@@ -78,7 +85,12 @@ def contract_scope_key(supplier_key: str, ref: str) -> str:
 
 
 def _end(
-    contract: Contract, line: Line, *, country: str | None, share: Decimal | None
+    contract: Contract,
+    line: Line,
+    *,
+    country: str | None,
+    share: Decimal | None,
+    is_succeeded: bool,
 ) -> ContractEnd:
     notice_due_on = next(
         (
@@ -95,7 +107,7 @@ def _end(
         subject=line_subject(contract, line),
         notice_due_on=notice_due_on,
         last_service_on=None if _rolls(contract, line) else line.last_day_of_service,
-        has_signed_successor=contract.renewed_by is not None,
+        has_signed_successor=is_succeeded,
         is_renewal_accepted=contract.accepted_renewal(line) is not None,
         fleet_share=share,
         reach=line_reach(contract, line),

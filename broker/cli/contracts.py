@@ -26,7 +26,7 @@ from broker.contracts.import_outcome import LISTED_FOR_PEOPLE, ImportPlan, PlanS
 from broker.contracts.sheets.export import error_csv, template_csv
 from broker.contracts.state import ContractState
 from broker.errors import BadInputError
-from broker.flows.change_contract import accept_tranche, move_contract
+from broker.flows.change_contract import accept_tranche, move_contract, name_successor
 from broker.flows.import_contracts import import_contracts
 from broker.flows.read_contracts import contract_as_believed, contract_events, every_contract
 
@@ -161,6 +161,20 @@ def move(
             clock=utc_now,
         )
     typer.echo(f"contract {contract.ref} of {contract.supplier_key} is now {contract.state}")
+
+
+@app.command()
+def succeed(
+    name: Name,
+    successor: Annotated[str, typer.Argument(help="The signed contract that goes on.")],
+    reason: Reason,
+) -> None:
+    """Record which signed contract goes on where this one ends."""
+    with opened() as database:
+        contract = name_successor(
+            database, name, successor, decision=decision(reason, None), clock=utc_now
+        )
+    typer.echo(f"contract {contract.ref} of {contract.supplier_key} has a successor")
 
 
 @app.command()

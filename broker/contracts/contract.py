@@ -61,7 +61,7 @@ class Contract:
     amendments: tuple[Amendment, ...] = ()
     closed_obligations: tuple[ClosedObligation, ...] = ()
     notice_evidence: str | None = None
-    renewed_by: str | None = None
+    successor_id: str | None = None
     ended_from: ContractState | None = None
     ends_offered: Mapping[str, date | None] = field(default_factory=dict)
 

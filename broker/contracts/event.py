@@ -39,6 +39,7 @@ class EventKind(StrEnum):
     LINE_ROLLED = "line_rolled"
     NOTE_CHANGED = "note_changed"
     STATE_CHANGED = "state_changed"
+    SUCCESSOR_NAMED = "successor_named"
     TRANCHE_ACCEPTED = "tranche_accepted"
     AMENDMENT_PROPOSED = "amendment_proposed"
     AMENDMENT_APPROVED = "amendment_approved"

@@ -31,6 +31,7 @@ from broker.contracts.state import (
     DELIVERED_BY_IMPORT,
     EDITABLE,
     ENDED,
+    IN_FORCE,
     ContractState,
     check_move,
 )
@@ -143,6 +144,14 @@ def _state_changed(contract: Contract, event: Event) -> Contract:
     )
 
 
+def _successor_named(contract: Contract, event: Event) -> Contract:
+    if contract.state not in IN_FORCE:
+        raise RefusedError(f"a contract that is {contract.state} needs no successor")
+    if event.payload["contract_id"] == contract.id:
+        raise RefusedError("a contract does not succeed itself")
+    return replace(contract, successor_id=event.payload["contract_id"])
+
+
 def _tranche_accepted(contract: Contract, event: Event) -> Contract:
     if contract.state not in (ContractState.SIGNED, ContractState.ACTIVE, ContractState.IN_NOTICE):
         raise RefusedError(f"a contract that is {contract.state} takes no deliveries")
@@ -195,6 +204,7 @@ _APPLY: dict[EventKind, Callable[[Contract, Event], Contract]] = {
     EventKind.LINE_ROLLED: _line_rolled,
     EventKind.NOTE_CHANGED: _note_changed,
     EventKind.STATE_CHANGED: _state_changed,
+    EventKind.SUCCESSOR_NAMED: _successor_named,
     EventKind.TRANCHE_ACCEPTED: _tranche_accepted,
     EventKind.AMENDMENT_PROPOSED: amendment_proposed,
     EventKind.AMENDMENT_APPROVED: amendment_approved,

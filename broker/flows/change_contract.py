@@ -9,8 +9,8 @@ from typing import Any
 from broker.clock import Clock
 from broker.contracts.contract import Contract
 from broker.contracts.event import EventDraft, EventKind, contract_stream
-from broker.contracts.state import ContractState
-from broker.errors import BadInputError, NotFoundError
+from broker.contracts.state import IN_FORCE, ContractState
+from broker.errors import BadInputError, NotFoundError, RefusedError
 from broker.renewals.obligations import ObligationState
 from broker.store import ledger
 from broker.store.contracts import contract_by_id, find_contract
@@ -55,6 +55,23 @@ def move_contract(
     """Move a contract along the graph of states; notice needs its evidence."""
     payload = {"to": to.value, "evidence": evidence, "stated": True}
     return _record(database, name, decision.draft(EventKind.STATE_CHANGED, payload), clock=clock)
+
+
+def name_successor(
+    database: Database, name: str, successor: str, *, decision: Decision, clock: Clock
+) -> Contract:
+    """Record which signed contract goes on where this one ends, so that its end alarms nobody."""
+    with database.writing() as session:
+        contract, next_one = find_contract(session, name), find_contract(session, successor)
+        if next_one.state not in IN_FORCE:
+            raise RefusedError(f"contract {next_one.ref} is {next_one.state}, not signed")
+        if next_one.end_on is not None and (
+            contract.end_on is None or next_one.end_on <= contract.end_on
+        ):
+            raise RefusedError(f"contract {next_one.ref} does not outlast contract {contract.ref}")
+        draft = decision.draft(EventKind.SUCCESSOR_NAMED, {"contract_id": next_one.id})
+        ledger.append(session, contract_stream(contract.id), [draft], recorded_at=clock())
+        return contract_by_id(session, contract.id)
 
 
 def accept_tranche(

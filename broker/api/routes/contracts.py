@@ -20,6 +20,7 @@ from broker.api.wire.contracts import (
     ObligationList,
     ObligationOut,
     ObligationOutcome,
+    Succession,
     Transition,
 )
 from broker.api.wiring import Caller, Wiring, WiringDep, requires
@@ -29,6 +30,7 @@ from broker.flows.change_contract import (
     close_obligation,
     decide_amendment,
     move_contract,
+    name_successor,
 )
 from broker.flows.import_contracts import import_contracts
 from broker.flows.read_contracts import (
@@ -128,6 +130,19 @@ def transition(
     return ContractOut.of(moved, on=wiring.today())
 
 
+@router.post("/contracts/{contract_id}/successor")
+def successor(wiring: WiringDep, caller: Writer, contract_id: str, body: Succession) -> ContractOut:
+    """Record which signed contract goes on where this one ends."""
+    succeeded = name_successor(
+        wiring.database,
+        contract_id,
+        body.successor,
+        decision=_decision(body, caller, wiring),
+        clock=wiring.clock,
+    )
+    return ContractOut.of(succeeded, on=wiring.today())
+
+
 @router.post("/contracts/{contract_id}/acceptances")
 def acceptance(
     wiring: WiringDep, caller: Writer, contract_id: str, body: Acceptance
@@ -193,7 +208,7 @@ def obligation_outcome(
 
 
 def _decision(
-    body: Transition | Acceptance | AmendmentDecision | ObligationOutcome,
+    body: Transition | Succession | Acceptance | AmendmentDecision | ObligationOutcome,
     caller: Caller,
     wiring: Wiring,
 ) -> Decision:

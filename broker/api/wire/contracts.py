@@ -179,6 +179,7 @@ class ContractOut(BaseModel):
     currency: str
     owner: str | None
     notice_evidence: str | None
+    successor_id: str | None = Field(description="the contract that goes on where this one ends")
     lines: list[LineOut]
     amendments: list[AmendmentOut]
 
@@ -193,6 +194,7 @@ class ContractOut(BaseModel):
             currency=contract.currency,
             owner=contract.owner,
             notice_evidence=contract.notice_evidence,
+            successor_id=contract.successor_id,
             lines=[LineOut.of(line, on=on) for line in contract.lines],
             amendments=[AmendmentOut.of(each) for each in contract.amendments],
         )
@@ -300,6 +302,12 @@ class Transition(_Decided):
 
     to: ContractState
     evidence: str | None = None
+
+
+class Succession(_Decided):
+    """Another signed contract goes on where this one ends."""
+
+    successor: Annotated[str, Field(min_length=1, max_length=200, description="id or reference")]
 
 
 class Acceptance(_Decided):

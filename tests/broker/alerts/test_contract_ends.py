@@ -96,6 +96,16 @@ def test_an_accepted_renewal_silences_the_line() -> None:
     assert the_end(a_contract(quote_recorded(quote), accepted)).deadlines() == ()
 
 
+@pytest.mark.parametrize(("state", "is_succeeded"), [("signed", True), ("terminated", False)])
+def test_a_successor_counts_while_it_is_in_force(state: str, is_succeeded: bool) -> None:
+    later = some_terms(end_date=date(2027, 9, 30))
+    successor = fold(chained(contract_recorded("c2", state=state), line_recorded(later)))
+    contract = a_contract(a_draft(EventKind.SUCCESSOR_NAMED, {"contract_id": "c2"}))
+    first, *_ = contract_ends([contract, successor], countries={}, b200_factors={})
+
+    assert first.has_signed_successor is is_succeeded
+
+
 def test_gpus_of_one_model_are_counted() -> None:
     lines = lines_of(("H100", 300), ("H100", 100))
 

@@ -228,6 +228,15 @@ def test_notice_needs_its_evidence(each_client: TestClient) -> None:
     )
 
 
+def test_a_signed_contract_is_named_as_successor(client: TestClient) -> None:
+    path = f"/v1/contracts/{HARBOR}/successor"
+    named = client.post(path, json={"successor": SIGNED, "reason": "moves on"})
+    itself = client.post(path, json={"successor": HARBOR, "reason": "stays"})
+
+    assert named.json()["successor_id"] == contract(client, SIGNED)["id"]
+    assert "does not outlast" in refused(itself)
+
+
 def test_a_move_that_there_is_not_is_refused_with_those_there_are(client: TestClient) -> None:
     answer = client.post(
         f"/v1/contracts/{HARBOR}/transitions", json={"to": "signed", "reason": "again"}

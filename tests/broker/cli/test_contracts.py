@@ -233,6 +233,16 @@ def test_notice_is_moved_with_its_evidence(command: Command, sqlite: Database) -
     assert (event["actor"], event["valid_from"]) == ("dana", "2026-05-15")
 
 
+def test_a_successor_is_named_and_shown(command: Command, sqlite: Database) -> None:
+    keep_books(sqlite)
+    named = command("succeed", HARBOR, SIGNED, "--reason", "moves on")
+    refused = command("succeed", SIGNED, HARBOR, "--reason", "moves back")
+    successor = json.loads(command("show", SIGNED).stdout)
+
+    assert (named.exit_code, refused.exit_code) == (0, 2)
+    assert json.loads(command("show", HARBOR).stdout)["successor_id"] == successor["id"]
+
+
 def test_a_move_needs_a_state_and_a_reason(command: Command, sqlite: Database) -> None:
     keep_books(sqlite)
 

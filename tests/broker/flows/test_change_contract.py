@@ -13,6 +13,7 @@ from broker.flows.change_contract import (
     close_obligation,
     decide_amendment,
     move_contract,
+    name_successor,
 )
 from broker.flows.check_ledger import check_ledger
 from broker.flows.read_contracts import contract_as_believed, contract_events, open_obligations
@@ -187,3 +188,42 @@ def test_a_notice_that_is_entered_after_the_roll_takes_it_back(database: Databas
     assert contract.state is ContractState.EXPIRED
     assert contract.line(1).last_day_of_service == date(2027, 1, 14)
     assert check_ledger(database).ok
+
+
+def test_a_signed_contract_that_outlasts_another_is_its_successor(database: Database) -> None:
+    keep_books(database)
+    succeeded = name_successor(
+        database, HARBOR, SIGNED, decision=decided("moves on"), clock=lambda: NOON
+    )
+
+    assert succeeded.successor_id == contract_as_believed(database, SIGNED, known_at=None).id
+    assert check_ledger(database).ok
+
+
+def test_a_contract_does_not_succeed_itself(sqlite: Database) -> None:
+    keep_books(sqlite)
+
+    with pytest.raises(RefusedError, match="does not"):
+        name_successor(sqlite, HARBOR, HARBOR, decision=decided(), clock=lambda: NOON)
+
+
+def test_a_contract_that_ends_sooner_is_no_successor(sqlite: Database) -> None:
+    keep_books(sqlite)
+
+    with pytest.raises(RefusedError, match="does not outlast"):
+        name_successor(sqlite, SIGNED, HARBOR, decision=decided(), clock=lambda: NOON)
+
+
+def test_a_contract_that_is_over_is_no_successor(sqlite: Database) -> None:
+    keep_books(sqlite)
+    move_contract(
+        sqlite,
+        SIGNED,
+        ContractState.TERMINATED,
+        evidence=None,
+        decision=decided("never delivered"),
+        clock=lambda: NOON,
+    )
+
+    with pytest.raises(RefusedError, match="is terminated, not signed"):
+        name_successor(sqlite, HARBOR, SIGNED, decision=decided(), clock=lambda: NOON)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime
 from pathlib import Path
 from typing import Annotated
@@ -18,13 +19,18 @@ from broker.cli.console import (
 )
 from broker.cli.sheet_report import report_import
 from broker.clock import today, utc_now
-from broker.contracts.quote import QuoteKind, QuoteState
+from broker.contracts.quote import Quote, QuoteKind, QuoteState
+from broker.flows.announce_offers import announce_offers
+from broker.flows.deliver_alerts import deliver_alerts
 from broker.flows.record_quote import (
     import_quotes,
     list_quotes,
     move_quote,
     record_quote,
 )
+from broker.logs import log_to_stderr
+from broker.notify.channels import channels_set, senders
+from broker.store.engine import Database
 from broker.store.renewals import SHORT_ID, KnownQuote
 from pricing.commitment import PriceBasis
 
@@ -57,6 +63,8 @@ def import_(
             clock=utc_now,
             dry_run=dry_run,
         )
+        if not report.dry_run:
+            _announce(database, report.recorded)
     report_import(report, what="quotes", as_json=as_json)
 
 
@@ -113,6 +121,7 @@ def record(
     cells = {name: str(value) for name, value in stated.items() if value is not None}
     with opened() as database:
         known = record_quote(database, cells, source="command line", actor=actor(), clock=utc_now)
+        _announce(database, [known.quote])
     _tell_one(known, as_json=as_json, what="on record")
 
 
@@ -195,6 +204,25 @@ def _move(
             clock=utc_now,
         )
     _tell_one(known, as_json=as_json, what=f"is {to.value}")
+
+
+def _announce(database: Database, quotes: Iterable[Quote]) -> None:
+    """Raise and send the alerts of an offer to renew at once."""
+    settings = read_settings()
+    told = announce_offers(
+        database,
+        quotes,
+        as_of=_today(),
+        channels=channels_set(settings),
+        actor=actor(),
+        clock=utc_now,
+    )
+    if told is None:
+        return
+    log_to_stderr(settings.log_level)  # one of the channels is the log
+    deliver_alerts(database, senders(settings), clock=utc_now)
+    new = sum(each.is_new for each in told.told)
+    typer.echo(f"{new} new alerts; see: tonnage alerts list", err=True)
 
 
 def _tell_one(known: KnownQuote, *, as_json: bool, what: str) -> None:

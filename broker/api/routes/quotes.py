@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, status
+from fastapi import APIRouter, BackgroundTasks, Path, Query, status
 
 from broker.access.scope import Scope
 from broker.api.wire.quotes import (
@@ -17,7 +17,10 @@ from broker.api.wire.quotes import (
 )
 from broker.api.wiring import Caller, Wiring, WiringDep, requires
 from broker.contracts.quote import QuoteState
+from broker.flows.announce_offers import announce_offers
+from broker.flows.deliver_alerts import deliver_alerts
 from broker.flows.record_quote import list_quotes, move_quote, record_quote
+from broker.notify.channels import channels_set, senders
 
 router = APIRouter(prefix="/v1", tags=["quotes"])
 
@@ -44,8 +47,13 @@ def quotes(
 
 
 @router.post("/quotes", status_code=status.HTTP_201_CREATED)
-def record(wiring: WiringDep, caller: Writer, body: QuoteRequest) -> QuoteOut:
-    """Put a quote on record; the same quote again answers with the one on record."""
+def record(
+    wiring: WiringDep, caller: Writer, body: QuoteRequest, later: BackgroundTasks
+) -> QuoteOut:
+    """Put a quote on record; the same quote again answers with the one on record.
+
+    An offer to renew is evaluated at once, and its alerts are sent after the answer.
+    """
     known = record_quote(
         wiring.database,
         body.cells(),
@@ -53,6 +61,17 @@ def record(wiring: WiringDep, caller: Writer, body: QuoteRequest) -> QuoteOut:
         actor=caller.actor,
         clock=wiring.clock,
     )
+    told = announce_offers(
+        wiring.database,
+        [known.quote],
+        as_of=wiring.today(),
+        channels=channels_set(wiring.settings),
+        actor=caller.actor,
+        clock=wiring.clock,
+    )
+    if told is not None:
+        ways = senders(wiring.settings)
+        later.add_task(deliver_alerts, wiring.database, ways, clock=wiring.clock)
     return QuoteOut.of(known, on=wiring.today())
 
 

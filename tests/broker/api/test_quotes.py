@@ -43,6 +43,18 @@ def test_a_new_offer_changes_the_brief_in_the_same_minute(told: Database) -> Non
     assert found["offer"] == {"amount": "4.4500", "currency": "USD"}
 
 
+def test_a_new_offer_raises_its_alert_in_the_same_minute(told: Database) -> None:
+    buyer = a_buyer(told)
+    before = buyer.get("/v1/alerts", params={"rule": "renewal_hike"}).json()["items"]
+
+    buyer.post("/v1/quotes", json=BETTER)
+    [alert] = buyer.get("/v1/alerts", params={"rule": "renewal_hike"}).json()["items"]
+
+    assert before == []
+    assert (alert["severity"], alert["raised_on"]) == ("critical", "2026-05-15")
+    assert "4.45" not in alert["message"]
+
+
 def test_the_same_offer_twice_is_one(told: Database) -> None:
     buyer = a_buyer(told)
 

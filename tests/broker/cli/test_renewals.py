@@ -102,7 +102,9 @@ def test_one_quote_is_recorded_countered_and_accepted(told_url: str) -> None:
         "--price-basis", "per_gpu_hour", "--currency", "USD", "--term-months", "12",
         "--received-on", "2026-05-15", "--valid-until", "2026-06-14", "--json",
     )  # fmt: skip
-    made = json.loads(run(*words, database_url=told_url, **MAY_15).stdout)
+    recorded = run(*words, database_url=told_url, **MAY_15)
+    made = json.loads(recorded.stdout)
+    assert "new alerts; see: tonnage alerts list" in recorded.stderr
     short = made["id"][-8:]
 
     countered = run("quotes", "counter", short, "--reason", "4.40", database_url=told_url, **MAY_15)

@@ -24,7 +24,7 @@ from broker.store.price_history import (
     histories,
     see_one_moment,
 )
-from broker.store.prices import ModelCoverage, model_coverage, price_days
+from broker.store.prices import ModelCoverage, model_coverage
 from pricing.hardware import UnknownGpuError, canonical_gpu, known_models
 from pricing.series import (
     DayRange,
@@ -177,12 +177,6 @@ def gpu_models(database: Database) -> tuple[tuple[str, ModelCoverage | None], ..
     with database.reading() as session:
         covered = {coverage.gpu_model: coverage for coverage in model_coverage(session)}
     return tuple((model, covered.get(model)) for model in sorted(known_models() | covered.keys()))
-
-
-def covered_days(database: Database) -> tuple[date, date] | None:
-    """Return the first and last day of which any price is on record."""
-    with database.reading() as session:
-        return price_days(session)
 
 
 def united(found: Iterable[SeriesHistory]) -> dict[Product, PriceHistory]:

@@ -29,6 +29,9 @@ from broker.store.engine import Database
 from broker.store.renewals import KnownQuote, all_quotes, quote_by_id, quote_id_of
 from broker.store.tables import SupplierRow
 
+ONE_AT_A_TIME = "quotes"
+"""Whether a quote is on record already is only known while nobody else records any."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Placed:
@@ -54,6 +57,7 @@ def import_quotes(
 ) -> SheetImport[Quote]:
     """Record every quote of a sheet, or none when any row has a fault; twice changes nothing."""
     with database.trying() if dry_run else database.writing() as session:
+        ledger.lock(session, ONE_AT_A_TIME)
         stated, faults = read_quote_sheet(content, supplier_key=_supplier_key(session))
         placed, misplaced = _place(session, stated)
         faults = sorted([*faults, *misplaced], key=lambda fault: fault.line or 0)
@@ -83,6 +87,7 @@ def record_quote(
     `cells` holds the columns of a quote sheet by name. Raises BadInputError with every fault.
     """
     with database.writing() as session:
+        ledger.lock(session, ONE_AT_A_TIME)
         row = RowReading(cells=cells)
         stated = stated_quote(row, supplier_key=_supplier_key(session))
         placed, faults = _place(session, [stated] if stated is not None else [])

@@ -20,11 +20,12 @@ from broker.contracts.event import EventKind, contract_stream, supplier_stream
 from broker.contracts.line_terms import RenewalType
 from broker.flows.describe_supplier import describe_supplier
 from broker.flows.import_contracts import import_contracts
+from broker.flows.record_quote import import_quotes
 from broker.flows.roll_ledger import roll_ledger
 from broker.store import ledger
 from broker.store.contracts import contract_by_id
 from broker.store.engine import Database
-from broker.store.tables import ContractRow, EventRow, ImportBatchRow, SupplierRow
+from broker.store.tables import ContractRow, EventRow, ImportBatchRow, QuoteRow, SupplierRow
 from tests.builders import (
     ACTOR,
     NOON,
@@ -40,6 +41,7 @@ PATIENCE_SECONDS = 60
 STREAM = contract_stream("c1")
 SUPPLIER = "harbor-compute"
 SHEET = Path(__file__).parents[3] / "fixtures" / "contracts" / "contracts_clean.csv"
+QUOTES = SHEET.parents[1] / "quotes" / "quotes_2026-05.csv"
 
 PROCESS = multiprocessing.get_context("forkserver")
 PROCESS.set_forkserver_preload([__name__])
@@ -167,6 +169,24 @@ def test_a_file_that_two_import_at_once_is_in_the_books_once(
     with database.reading() as session:
         refs = session.exec(select(ContractRow.ref)).all()
     assert len(refs) == len(set(refs)) == 9
+    assert is_whole(database)
+
+
+def import_offers(database: Database, _who: object) -> tuple[int, int]:
+    report = import_quotes(
+        database, QUOTES.read_bytes(), file=QUOTES.name, actor=ACTOR, clock=lambda: NOON
+    )
+    assert report.faults == ()
+    return len(report.recorded), report.unchanged
+
+
+def test_quotes_that_two_import_at_once_are_in_the_books_once(
+    database: Database, database_url: str
+) -> None:
+    answers = together(import_offers, database_url, range(PROCESSES))
+
+    assert sorted(answers) == [(0, 7)] * (PROCESSES - 1) + [(7, 0)]
+    assert rows(database, QuoteRow) == 7
     assert is_whole(database)
 
 

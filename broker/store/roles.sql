@@ -12,4 +12,5 @@ GRANT USAGE ON SCHEMA public TO tonnage_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO tonnage_app;
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO tonnage_app;
 
-REVOKE UPDATE, DELETE, TRUNCATE ON event, alert_event, assumption, price_sighting FROM tonnage_app;
+REVOKE UPDATE, DELETE, TRUNCATE ON event, alert_event, assumption, price_sighting, offer_change
+  FROM tonnage_app;

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection, inspect, text
 
-APPEND_ONLY = ("event", "alert_event", "assumption", "price_sighting")
+APPEND_ONLY = ("event", "alert_event", "assumption", "price_sighting", "offer_change")
 """Tables whose rows are never changed and never deleted."""
 
 TRUNCATE = "TRUNCATE"
@@ -54,20 +54,25 @@ def expected(dialect: str) -> tuple[Trigger, ...]:
 
 
 def create_triggers(connection: Connection) -> None:
-    """Create every trigger anew."""
+    """Create every trigger anew whose table this revision of the schema has."""
     create = _create_sqlite if connection.dialect.name == "sqlite" else _create_postgresql
-    for trigger in expected(connection.dialect.name):
+    for trigger in _applicable(connection):
         create(connection, trigger)
 
 
 def drop_triggers(connection: Connection) -> None:
     """Drop every trigger, and on PostgreSQL the functions behind them."""
-    for trigger in expected(connection.dialect.name):
+    for trigger in _applicable(connection):
         if connection.dialect.name == "sqlite":
             connection.execute(text(f"DROP TRIGGER IF EXISTS {trigger.name}"))
         else:
             connection.execute(text(f"DROP TRIGGER IF EXISTS {trigger.name} ON {trigger.table}"))
             connection.execute(text(f"DROP FUNCTION IF EXISTS {trigger.name}()"))
+
+
+def _applicable(connection: Connection) -> list[Trigger]:
+    tables = set(inspect(connection).get_table_names())
+    return [trigger for trigger in expected(connection.dialect.name) if trigger.table in tables]
 
 
 def missing(connection: Connection) -> list[str]:

@@ -22,8 +22,19 @@ from broker.store.tables.contracts import (
     SupplierTierRow,
     TrancheRow,
 )
+from broker.store.tables.holdings import HoldingRow
+from broker.store.tables.jobs import JobRunRow
 from broker.store.tables.keys import ApiKeyRow
 from broker.store.tables.ledger import EventRow, StreamHeadRow
+from broker.store.tables.offers import (
+    OfferChangeRow,
+    OfferRow,
+    PollPlaceRow,
+    PollRow,
+    PollSkipRow,
+    QuotaRow,
+    SpotPriceRow,
+)
 from broker.store.tables.prices import (
     PriceImportRow,
     PriceLevelRow,
@@ -45,17 +56,26 @@ __all__ = [
     "EvaluationRow",
     "EventRow",
     "FxRateRow",
+    "HoldingRow",
     "ImportBatchRow",
+    "JobRunRow",
     "ObligationRow",
+    "OfferChangeRow",
+    "OfferRow",
     "OutboxRow",
+    "PollPlaceRow",
+    "PollRow",
+    "PollSkipRow",
     "PriceImportRow",
     "PriceLevelRow",
     "PricePeriodRow",
     "PriceSeriesRow",
     "PriceSightingRow",
     "PriceUnmappedRow",
+    "QuotaRow",
     "QuoteRow",
     "RenewalTermRow",
+    "SpotPriceRow",
     "StreamHeadRow",
     "SupplierRow",
     "SupplierTierRow",

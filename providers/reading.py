@@ -1,0 +1,87 @@
+"""Asks one supplier once and says how it went. Never raises for anything a supplier can do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from providers.access import Access
+from providers.errors import ErrorKind, SupplierError
+from providers.supplier import Answer, Ask, Page, Place, PlaceState, Supplier
+
+
+class ReadingState(StrEnum):
+    """How asking a supplier went."""
+
+    OK = "ok"
+    PARTIAL = "partial"  # some regions or pages are missing
+    FAILED = "failed"
+    TIMED_OUT = "timed-out"
+    NOT_CONFIGURED = "not-configured"
+    QUARANTINED = "quarantined"  # answered, but the figures cannot be believed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """What a supplier said when asked once.
+
+    `pages` are kept so that a reading can be parsed again. `missing` names what must be set when
+    the state is not configured.
+    """
+
+    supplier: str
+    state: ReadingState
+    started_at: datetime
+    finished_at: datetime
+    answer: Answer = Answer()
+    places: tuple[Place, ...] = ()
+    pages: tuple[Page, ...] = ()
+    missing: tuple[str, ...] = ()
+    kind: ErrorKind | None = None
+    code: str | None = None
+    message: str | None = None
+
+
+def read(supplier: Supplier, ask: Ask, access: Access) -> Reading:
+    """Ask a supplier and parse what it says."""
+    key, started_at = supplier.profile.key, access.now()
+    missing = supplier.missing(access)
+    if missing:
+        return Reading(
+            supplier=key,
+            state=ReadingState.NOT_CONFIGURED,
+            started_at=started_at,
+            finished_at=started_at,
+            missing=missing,
+        )
+    try:
+        fetched = supplier.fetch(ask, access)
+        answer = supplier.parse(fetched.pages)
+    except SupplierError as error:
+        return Reading(
+            supplier=key,
+            state=ReadingState.FAILED,
+            started_at=started_at,
+            finished_at=access.now(),
+            kind=error.kind,
+            code=error.code,
+            message=str(error),
+        )
+    return Reading(
+        supplier=key,
+        state=_state_of(fetched.places),
+        started_at=started_at,
+        finished_at=access.now(),
+        answer=answer,
+        places=fetched.places,
+        pages=fetched.pages,
+    )
+
+
+def _state_of(places: tuple[Place, ...]) -> ReadingState:
+    tried = [place for place in places if place.state is not PlaceState.SKIPPED]
+    if tried and all(place.state is PlaceState.FAILED for place in tried):
+        return ReadingState.FAILED
+    whole = all(place.state is PlaceState.OK for place in tried)
+    return ReadingState.OK if whole else ReadingState.PARTIAL

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 from providers.access import Access
 from providers.errors import ErrorKind, SupplierError
-from providers.supplier import Answer, Ask, Page, Place, PlaceState, Supplier
+from providers.supplier import NO_ANSWER, Answer, Ask, Page, Place, PlaceState, Supplier
 
 
 class ReadingState(StrEnum):
@@ -34,7 +34,7 @@ class Reading:
     state: ReadingState
     started_at: datetime
     finished_at: datetime
-    answer: Answer = Answer()
+    answer: Answer = NO_ANSWER
     places: tuple[Place, ...] = ()
     pages: tuple[Page, ...] = ()
     missing: tuple[str, ...] = ()

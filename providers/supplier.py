@@ -215,6 +215,9 @@ class Answer:
     warnings: tuple[str, ...] = ()
 
 
+NO_ANSWER = Answer()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ask:
     """What is wanted of a supplier. `regions` None: all that the account can see."""

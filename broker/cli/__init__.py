@@ -9,11 +9,13 @@ from broker.cli import (
     assumptions,
     contracts,
     database,
+    holdings,
     keys,
     ledger,
     obligations,
     prices,
     quotes,
+    reconciliation,
     renewals,
     suppliers,
 )
@@ -33,11 +35,13 @@ app.add_typer(alerts.app, name="alerts")
 app.add_typer(assumptions.app, name="assumptions")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(database.app, name="db")
+app.add_typer(holdings.app, name="holdings")
 app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(obligations.app, name="obligations")
 app.add_typer(prices.app, name="prices")
 app.add_typer(quotes.app, name="quotes")
+app.add_typer(reconciliation.app, name="reconciliation")
 app.add_typer(renewals.app, name="renewals")
 app.add_typer(suppliers.app, name="suppliers")
 app.command()(demo)

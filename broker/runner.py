@@ -137,35 +137,41 @@ def _look(runner: Runner, job: Job) -> None:
 
 
 def _run(runner: Runner, job: Job, run: Claim) -> Outcome:
-    error = None
     began = {"job": run.job, "slot": run.slot, "attempt": run.attempt}
     log.info("job begins", extra=began)
-    with _beating(runner, run):
-        try:
-            job.do(Task(runner=runner, run=run))
-        except Exception as failure:
-            error = _told(failure)
-            log.exception("job failed", extra={**began, "reason": error})
-        except BaseException:  # Ctrl-C: somebody else may have it at once
-            with runner.database.writing() as session:
-                release(session, run)
-            raise
+    try:
+        with _beating(runner, run):
+            error = _error_of(job, Task(runner=runner, run=run))
+    except BaseException:  # Ctrl-C: somebody else may have it at once
+        with runner.database.writing() as session:
+            release(session, run)
+        raise
     with runner.database.writing() as session:
         is_ours = finish(session, run, error=error)
     state = RunState.DONE if error is None else RunState.FAILED
     if is_ours:
         log.info("job ended", extra={**began, "state": state.value})
     else:
-        log.warning("job was taken over by another runner meanwhile", extra=began)
+        log.warning("job was taken over by another process meanwhile", extra=began)
     return Outcome(run=run, state=state, error=error, is_ours=is_ours)
 
 
+def _error_of(job: Job, task: Task) -> str | None:
+    """Do the job; return what went wrong, as it may be kept, or None."""
+    try:
+        job.do(task)
+    except Exception as failure:
+        log.exception("job failed", extra={"job": job.name, "slot": task.run.slot})
+        return _told(failure)
+    return None
+
+
 def _told(failure: Exception) -> str:
-    """Return a failure as it may be kept: only our own messages are known to hold no secret."""
+    """Return a failure in words: only our own messages are known to hold no secret."""
     kind = type(failure).__name__
     if isinstance(failure, TonnageError | SupplierError):
         return f"{kind}: {without_secrets(str(failure))}"
-    return f"{kind}; the log of the runner says where"
+    return f"{kind}; the log says where"
 
 
 @contextmanager

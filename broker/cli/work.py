@@ -50,13 +50,18 @@ def work_(
             return
         runner = Runner(database=database, settings=settings, actor=actor())
         if not once:
-            signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)  # every thread inherits it
-            work(runner, jobs, until=_told_to_stop)
+            work_until_told(runner, jobs)
             return
         outcomes = [run for each in jobs if (run := run_if_due(runner, each)) is not None]
     _print_outcomes(outcomes, as_json=as_json)
     if any(each.state is RunState.FAILED for each in outcomes):
         raise typer.Exit(FOUND_WRONG)
+
+
+def work_until_told(runner: Runner, jobs: Iterable[Job]) -> None:
+    """Work the schedule until a signal to stop; the next one ends the process where it stands."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)  # every thread inherits it
+    work(runner, jobs, until=_told_to_stop)
 
 
 def _chosen(jobs: tuple[Job, ...], names: list[str]) -> tuple[Job, ...]:
@@ -68,7 +73,6 @@ def _chosen(jobs: tuple[Job, ...], names: list[str]) -> tuple[Job, ...]:
 
 
 def _told_to_stop() -> None:
-    """Return when a signal to stop has come; the next one is not waited for but acts."""
     signal.sigwait(STOPPING)
     for each in STOPPING:
         signal.signal(each, signal.SIG_DFL)

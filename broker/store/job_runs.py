@@ -11,6 +11,7 @@ does must be harmless when done twice.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -32,6 +33,8 @@ MAX_ATTEMPTS = 3
 """A run that has lost so many owners is given up: perhaps it is what kills them."""
 KEEP_FOR = timedelta(days=30)
 """How long runs are remembered. Longer than any period, so that no slot can be claimed anew."""
+
+log = logging.getLogger(__name__)
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INSERTS: dict[str, Callable[..., Any]] = {
@@ -158,7 +161,8 @@ def _give_up(session: Session, job: str, *, now: datetime, beat: timedelta) -> N
             error=f"given up: all of its {MAX_ATTEMPTS} owners stopped before it ended",
         )
     )
-    _touched(session, statement)
+    if _touched(session, statement):
+        log.warning("job given up until its next slot", extra={"job": job})
 
 
 def _take_over(

@@ -1,16 +1,23 @@
 """The schedule is worked by hand, by cron, or in the foreground until told to stop."""
 
 import json
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import select
 
+from broker.cli.work import work_until_told
+from broker.runner import Job, Runner, Task
+from broker.settings import Settings
 from broker.store.engine import Database
 from broker.store.job_runs import MISSED_BEATS, claim, database_now
 from broker.store.tables import JobRunRow
@@ -19,6 +26,8 @@ from tests.broker.cli.commands import run
 QUIET = ("--job", "roll ledger", "--job", "forget old runs")
 """Jobs that ask nobody outside."""
 PATIENCE_SECONDS = 60
+PROCESS = multiprocessing.get_context("forkserver")
+PROCESS.set_forkserver_preload([__name__])
 
 
 def told(*words: str, url: str, **environment: str) -> Any:
@@ -147,3 +156,38 @@ def test_work_goes_on_until_a_signal_and_ends_in_good_order(
     jobs = told("--list", *QUIET, url=sqlite_url)["jobs"]
     assert {each["last_run"]["state"] for each in jobs} == {"done"}
     assert {each["last_run"]["owner"].split(":")[1] for each in jobs} == {str(working.pid)}
+
+
+def work_for_ever(url: str, began: str) -> None:
+    """A process at a job that does not end; the first signal to stop it, it sends itself."""
+
+    def endless(_: Task) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+        Path(began).touch()
+        threading.Event().wait()
+
+    runner = Runner(
+        database=Database(url), settings=Settings(database_url=url), actor="dana", name="stuck"
+    )
+    work_until_told(runner, [Job(name="roll ledger", every=timedelta(days=1), do=endless)])
+
+
+def test_a_second_signal_ends_a_process_that_does_not_come_to_an_end(
+    sqlite: Database, sqlite_url: str, tmp_path: Path
+) -> None:
+    began = tmp_path / "began"
+    process = PROCESS.Process(target=work_for_ever, args=(sqlite_url, str(began)))
+    process.start()
+    while not began.exists():
+        process.join(0.01)
+        assert process.is_alive()
+
+    # Until the process has taken the first one in, more of the same make no difference.
+    while process.is_alive():
+        process.terminate()
+        process.join(0.05)
+
+    assert process.exitcode == -signal.SIGTERM
+    with sqlite.reading() as session:
+        (row,) = session.exec(select(JobRunRow)).all()
+    assert (row.owner, row.state) == ("stuck", "running")

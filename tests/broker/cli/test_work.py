@@ -1,5 +1,6 @@
 """The schedule is worked by hand, by cron, or in the foreground until told to stop."""
 
+import itertools
 import json
 import multiprocessing
 import os
@@ -26,6 +27,7 @@ from tests.broker.cli.commands import run
 QUIET = ("--job", "roll ledger", "--job", "forget old runs")
 """Jobs that ask nobody outside."""
 PATIENCE_SECONDS = 60
+LOOK_SECONDS, LOOKS = 0.05, 1200
 PROCESS = multiprocessing.get_context("forkserver")
 PROCESS.set_forkserver_preload([__name__])
 
@@ -178,14 +180,13 @@ def test_a_second_signal_ends_a_process_that_does_not_come_to_an_end(
     began = tmp_path / "began"
     process = PROCESS.Process(target=work_for_ever, args=(sqlite_url, str(began)))
     process.start()
-    while not began.exists():
-        process.join(0.01)
-        assert process.is_alive()
-
-    # Until the process has taken the first one in, more of the same make no difference.
-    while process.is_alive():
+    patience = itertools.count()
+    while not began.exists() and next(patience) < LOOKS:
+        process.join(LOOK_SECONDS)
+    # Until the process has taken in the first one, more of the same make no difference.
+    while process.is_alive() and next(patience) < LOOKS:
         process.terminate()
-        process.join(0.05)
+        process.join(LOOK_SECONDS)
 
     assert process.exitcode == -signal.SIGTERM
     with sqlite.reading() as session:

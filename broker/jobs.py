@@ -14,6 +14,7 @@ from broker.flows.evaluate_alerts import evaluate_alerts
 from broker.flows.roll_ledger import roll_ledger
 from broker.notify.channels import channels_set, senders
 from broker.runner import Job, Task
+from broker.store.engine import Database
 from broker.store.job_runs import forget_old_runs
 from broker.store.last_answers import last_poll_state
 from providers import registry
@@ -50,13 +51,23 @@ def schedule(suppliers: Iterable[Supplier], poll: Poll) -> tuple[Job, ...]:
 
 
 def poll_supplier(supplier: Supplier, task: Task) -> None:
-    """Ask one supplier for its prices. One that is not configured is put on record as such once."""
-    runner, key = task.runner, supplier.profile.key
-    if supplier.missing(Access(environment=os.environ)):
-        with runner.database.reading() as session:
-            if last_poll_state(session, key) == ReadingState.NOT_CONFIGURED:
-                return
-    raise RefusedError(f"{key} cannot be polled yet: nothing stores its offers")
+    """Ask one supplier for its prices and store what it says."""
+    key = supplier.profile.key
+    if is_worth_asking(task.runner.database, supplier, access_for(key)):
+        raise RefusedError(f"{key} cannot be polled yet: nothing stores its offers")
+
+
+def is_worth_asking(database: Database, supplier: Supplier, access: Access) -> bool:
+    """Say whether to poll: a supplier that is not configured is put on record as such, once."""
+    if not supplier.missing(access):
+        return True
+    with database.reading() as session:
+        return last_poll_state(session, supplier.profile.key) != ReadingState.NOT_CONFIGURED
+
+
+def access_for(_key: str) -> Access:
+    """Return what the adapter of a supplier may use: credentials come from the environment."""
+    return Access(environment=os.environ)
 
 
 def _roll(task: Task) -> None:

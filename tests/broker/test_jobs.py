@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlmodel import select
 
 from broker.flows.import_prices import import_prices
-from broker.jobs import schedule, suppliers_at_hand
+from broker.jobs import is_worth_asking, schedule, suppliers_at_hand
 from broker.runner import Runner, Task, run_if_due
 from broker.settings import Settings
 from broker.store.engine import Database
@@ -15,7 +15,11 @@ from broker.store.tables import AlertRow, JobRunRow, OutboxRow
 from providers.access import Access
 from providers.supplier import Answer, Ask, Fetched, Page, Profile, Supplier
 from tests.broker.flows.price_sheets import days_at, price_sheet
+from tests.broker.flows.polls import polled
 from tests.builders import ACTOR, MAY_15, NOON
+
+
+SECRET = "TONNAGE_ACME_API_KEY"
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class QuietCloud:
     profile: Profile
 
     def missing(self, access: Access) -> tuple[str, ...]:
-        return ()
+        return () if access.has(*self.profile.secrets) else self.profile.secrets
 
     def fetch(self, ask: Ask, access: Access) -> Fetched:
         raise NotImplementedError
@@ -44,6 +48,7 @@ def a_cloud(key: str = "acme", every: timedelta = timedelta(minutes=5)) -> Suppl
             units=(),
             golden=(),
             capabilities=frozenset(),
+            secrets=(SECRET,),
             licence="none",
             poll_every=every,
         )
@@ -98,6 +103,20 @@ def test_a_day_of_jobs_raises_an_alert_and_sends_it(database: Database) -> None:
         assert {row.state for row in session.exec(select(JobRunRow))} == {"done"}
         assert [row.rule for row in session.exec(select(AlertRow))] == ["list_price_jump"]
         assert [row.delivered_at for row in session.exec(select(OutboxRow))] == [NOON]
+
+
+def test_a_supplier_that_is_not_configured_is_put_on_record_once_and_left_alone(
+    database: Database,
+) -> None:
+    without, with_key = Access(), Access(environment={SECRET: "hunter2"})
+
+    assert is_worth_asking(database, a_cloud(), without)
+    polled(database, NOON, seen_at=None, state="not-configured")
+
+    assert not is_worth_asking(database, a_cloud(), without)
+    assert is_worth_asking(database, a_cloud(), with_key)
+    polled(database, NOON + timedelta(hours=1), seen_at=NOON)
+    assert is_worth_asking(database, a_cloud(), without)  # its key was taken away: say so, once
 
 
 def test_the_suppliers_of_the_registry_are_scheduled_under_different_names() -> None:

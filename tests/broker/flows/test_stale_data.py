@@ -9,52 +9,15 @@ from broker.alerts.inbox import AlertState
 from broker.flows.evaluate_alerts import EvaluationReport, evaluate_alerts
 from broker.flows.gather_findings import declared_interval
 from broker.flows.set_alert_rule import set_alert_rule
-from broker.identity import new_id
 from broker.store.alerts import AlertFilter, list_alerts
 from broker.store.engine import Database
-from broker.store.tables import AlertRow, PollPlaceRow, PollRow
+from broker.store.tables import AlertRow
 from providers import registry
+from tests.broker.flows.polls import polled
 from tests.builders import ACTOR, MAY_15, NOON
 
 HOUR = timedelta(hours=1)
 INTERVALS = {"acme": HOUR, "bolt": HOUR}
-
-
-def polled(
-    database: Database,
-    at: datetime,
-    *,
-    seen_at: datetime | None,
-    supplier: str = "acme",
-    region: str = "",
-    state: str = "ok",
-) -> None:
-    """Put on record that a supplier was asked at one instant and last answered at another."""
-    with database.writing() as session:
-        session.merge(
-            PollPlaceRow(
-                supplier=supplier,
-                region=region,
-                state="ok" if state == "ok" else "failed",
-                tried_at=at,
-                seen_at=seen_at,
-                offers=1,
-                digest="d",
-            )
-        )
-        session.add(
-            PollRow(
-                id=new_id(),
-                supplier=supplier,
-                started_at=at,
-                finished_at=at,
-                state=state,
-                offers=1,
-                changes=0,
-                skips=0,
-                actor=ACTOR,
-            )
-        )
 
 
 def evaluated(database: Database, now: datetime, *, as_of: date | None = None) -> EvaluationReport:

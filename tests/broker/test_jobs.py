@@ -14,10 +14,9 @@ from broker.store.engine import Database
 from broker.store.tables import AlertRow, JobRunRow, OutboxRow
 from providers.access import Access
 from providers.supplier import Answer, Ask, Fetched, Page, Profile, Supplier
-from tests.broker.flows.price_sheets import days_at, price_sheet
 from tests.broker.flows.polls import polled
+from tests.broker.flows.price_sheets import days_at, price_sheet
 from tests.builders import ACTOR, MAY_15, NOON
-
 
 SECRET = "TONNAGE_ACME_API_KEY"
 

@@ -23,6 +23,7 @@ from broker.cli.console import Refusals
 from broker.cli.dashboard import dashboard
 from broker.cli.demo import demo
 from broker.cli.serve import serve
+from broker.cli.work import work_
 
 app = typer.Typer(
     name="tonnage",
@@ -46,6 +47,7 @@ app.add_typer(renewals.app, name="renewals")
 app.add_typer(suppliers.app, name="suppliers")
 app.command()(demo)
 app.command()(serve)
+app.command("work")(work_)
 app.command()(dashboard)
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 from functools import partial
 
-from broker.errors import RefusedError
 from broker.flows.deliver_alerts import deliver_alerts
 from broker.flows.evaluate_alerts import evaluate_alerts
+from broker.flows.poll_prices import poll_suppliers
 from broker.flows.roll_ledger import roll_ledger
 from broker.notify.channels import channels_set, senders
 from broker.runner import Job, Task
@@ -18,9 +17,9 @@ from broker.store.engine import Database
 from broker.store.job_runs import forget_old_runs
 from broker.store.last_answers import last_poll_state
 from providers import registry
-from providers.access import Access
+from providers.access import Access, of_process
 from providers.reading import ReadingState
-from providers.supplier import Supplier
+from providers.supplier import Ask, Supplier
 
 SPREAD = timedelta(seconds=10)
 """Polls begin within so long of each other, rather than all in the same second."""
@@ -51,10 +50,18 @@ def schedule(suppliers: Iterable[Supplier], poll: Poll) -> tuple[Job, ...]:
 
 
 def poll_supplier(supplier: Supplier, task: Task) -> None:
-    """Ask one supplier for its prices and store what it says."""
-    key = supplier.profile.key
-    if is_worth_asking(task.runner.database, supplier, access_for(key)):
-        raise RefusedError(f"{key} cannot be polled yet: nothing stores its offers")
+    """Ask one supplier for its prices and store what it says; how that went is in the poll."""
+    runner, access = task.runner, of_process()
+    if not is_worth_asking(runner.database, supplier, access):
+        return
+    poll_suppliers(
+        runner.database,
+        [supplier],
+        Ask(),
+        lambda _key: access,
+        actor=runner.actor,
+        clock=runner.clock,
+    )
 
 
 def is_worth_asking(database: Database, supplier: Supplier, access: Access) -> bool:
@@ -63,11 +70,6 @@ def is_worth_asking(database: Database, supplier: Supplier, access: Access) -> b
         return True
     with database.reading() as session:
         return last_poll_state(session, supplier.profile.key) != ReadingState.NOT_CONFIGURED
-
-
-def access_for(_key: str) -> Access:
-    """Return what the adapter of a supplier may use: credentials come from the environment."""
-    return Access(environment=os.environ)
 
 
 def _roll(task: Task) -> None:

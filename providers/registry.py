@@ -9,6 +9,7 @@ from providers.supplier import Supplier
 SUPPLIERS: dict[str, str] = {
     "lambda": "providers.lambda_cloud",
     "digitalocean": "providers.digitalocean",
+    "shadeform": "providers.shadeform",
 }
 """Key → the module that holds the supplier as `SUPPLIER`."""
 

@@ -10,6 +10,7 @@ SUPPLIERS: dict[str, str] = {
     "lambda": "providers.lambda_cloud",
     "digitalocean": "providers.digitalocean",
     "shadeform": "providers.shadeform",
+    "primeintellect": "providers.primeintellect",
 }
 """Key → the module that holds the supplier as `SUPPLIER`."""
 

@@ -11,6 +11,7 @@ SUPPLIERS: dict[str, str] = {
     "digitalocean": "providers.digitalocean",
     "shadeform": "providers.shadeform",
     "primeintellect": "providers.primeintellect",
+    "sfcompute": "providers.sfcompute",
 }
 """Key → the module that holds the supplier as `SUPPLIER`."""
 

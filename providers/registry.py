@@ -12,6 +12,7 @@ SUPPLIERS: dict[str, str] = {
     "shadeform": "providers.shadeform",
     "primeintellect": "providers.primeintellect",
     "sfcompute": "providers.sfcompute",
+    "price_sheet": "providers.price_sheet",
 }
 """Key → the module that holds the supplier as `SUPPLIER`."""
 

@@ -128,7 +128,9 @@ class SfCompute:
             if Capability.OFFERS in ask.wanted:
                 parts += self._market(web, until=access.now())
             if Capability.HOLDINGS in ask.wanted:
-                orders = gathered(_listed(web, "/v2/orders", ORDERS, {}), region=None)
+                orders = gathered(
+                    _listed(web, "/v2/orders", ORDERS, {"limit": PAGE_SIZE}), region=None
+                )
                 parts.append(softened(orders) if parts else orders)
             return joined(*parts)
 
@@ -161,7 +163,7 @@ class SfCompute:
 def _listed(web: Web, path: str, call: str, query: Query) -> Iterator[Page]:
     def ask(cursor: str | None) -> Answered:
         after = {"starting_after": cursor} if cursor else {}
-        return web.get(path, call=call, query={**query, "limit": PAGE_SIZE, **after})
+        return web.get(path, call=call, query={**query, **after})
 
     def following(answered: Answered) -> str | None:
         listed = read_as(_List, answered.content, call=call, supplier=KEY)

@@ -8,6 +8,11 @@ from providers.supplier import Supplier
 
 SUPPLIERS: dict[str, str] = {
     "lambda": "providers.lambda_cloud",
+    "digitalocean": "providers.digitalocean",
+    "shadeform": "providers.shadeform",
+    "primeintellect": "providers.primeintellect",
+    "sfcompute": "providers.sfcompute",
+    "price_sheet": "providers.price_sheet",
 }
 """Key → the module that holds the supplier as `SUPPLIER`."""
 

@@ -12,6 +12,11 @@ from providers.supplier import Fetched, Page, Place, PlaceState
 MOST_PAGES: Final = 1000
 
 
+def only(ask: Callable[[], Answered]) -> Iterator[Page]:
+    """Yield the one page of a list that comes whole; nothing is asked before it is wanted."""
+    yield ask().page
+
+
 def by_cursor(
     ask: Callable[[str | None], Answered],
     next_of: Callable[[Answered], str | None],

@@ -9,6 +9,7 @@ from providers.supplier import Supplier
 SUPPLIERS: dict[str, str] = {
     "lambda": "providers.lambda_cloud",
     "runpod": "providers.runpod",
+    "verda": "providers.verda",
 }
 """Key → the module that holds the supplier as `SUPPLIER`."""
 

@@ -10,6 +10,7 @@ SUPPLIERS: dict[str, str] = {
     "lambda": "providers.lambda_cloud",
     "runpod": "providers.runpod",
     "verda": "providers.verda",
+    "hyperstack": "providers.hyperstack",
 }
 """Key → the module that holds the supplier as `SUPPLIER`."""
 

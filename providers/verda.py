@@ -148,12 +148,8 @@ class Verda:
         """Return an offer for each type, location and terms; one without region where sold out."""
         book = OfferBook(profile=PROFILE)
         in_stock = _in_stock(pages)
-        periods = [
-            period
-            for page in pages
-            if page.call == TERM_DISCOUNTS
-            for period in read_page(list[_Period], page, supplier=KEY)
-        ]
+        discounts = (page for page in pages if page.call == TERM_DISCOUNTS)
+        periods = [period for page in discounts for period in _periods(page)]
         for page in pages:
             if page.call != TYPES:
                 continue
@@ -191,8 +187,18 @@ def _more(web: Web) -> Iterator[Iterator[Page]]:
     """Yield what only an account may ask, none of which the types depend on."""
     for call, is_spot in ((STOCK_ON_DEMAND, "false"), (STOCK_SPOT, "true")):
         query = {"is_spot": is_spot}
-        yield only(partial(web.get, "/instance-availability", call=call, query=query))
-    yield only(partial(web.get, "/long-term/periods/instances", call=TERM_DISCOUNTS))
+        stock = partial(web.get, "/instance-availability", call=call, query=query)
+        yield only(stock, reading=_locations)
+    terms = partial(web.get, "/long-term/periods/instances", call=TERM_DISCOUNTS)
+    yield only(terms, reading=_periods)
+
+
+def _locations(page: Page) -> list[_Location]:
+    return read_page(list[_Location], page, supplier=KEY)
+
+
+def _periods(page: Page) -> list[_Period]:
+    return read_page(list[_Period], page, supplier=KEY)
 
 
 def _in_stock(pages: Sequence[Page]) -> _InStock:
@@ -202,7 +208,7 @@ def _in_stock(pages: Sequence[Page]) -> _InStock:
         if terms is None:
             continue
         by_type = found.setdefault(terms, {})
-        for location in read_page(list[_Location], page, supplier=KEY):
+        for location in _locations(page):
             for name in location.availabilities:
                 by_type[name] = by_type.get(name, frozenset()) | {location.location_code}
     return found

@@ -129,6 +129,13 @@ def test_when_the_stock_cannot_be_read_the_prices_still_are_and_nothing_is_calle
     assert len(offers_of(reading.answer, "8B200.240V")) == 4
 
 
+def test_a_stock_list_of_another_shape_leaves_the_prices_standing() -> None:
+    renamed = Fault(body=b'[{"location": "FIN-02"}]')
+    reading, _ = asked("verda", only_for("/instance-availability", renamed))
+    assert (reading.state, reading.kind) == (ReadingState.PARTIAL, ErrorKind.CONTRACT)
+    assert offers_of(reading.answer, "8B200.240V")
+
+
 def test_terms_are_offers_at_the_list_price_less_their_discount() -> None:
     reading, _ = asked("verda")
     reserved = [

@@ -11,6 +11,7 @@ SUPPLIERS: dict[str, str] = {
     "runpod": "providers.runpod",
     "verda": "providers.verda",
     "hyperstack": "providers.hyperstack",
+    "crusoe": "providers.crusoe",
 }
 """Key → the module that holds the supplier as `SUPPLIER`."""
 

@@ -61,9 +61,9 @@ PROFILE: Final = Profile(
     capabilities=frozenset({Capability.OFFERS, Capability.STOCK, Capability.HOLDINGS}),
     secrets=(API_KEY,),
     permissions={
-        Capability.OFFERS: ("flavor:list", "pricebook:list"),
-        Capability.STOCK: ("stock:list",),
-        Capability.HOLDINGS: ("pricebook:list", "contract:list"),
+        Capability.OFFERS: ("a role that may list flavors and the price book",),
+        Capability.STOCK: ("a role that may list flavors, stocks and the price book",),
+        Capability.HOLDINGS: ("a role that may list contracts and the price book",),
     },
     paging=Paging.PAGE_NUMBER,
     licence="Hyperstack terms of service; answers are for the account's own use",

@@ -13,6 +13,10 @@ SUPPLIERS: dict[str, str] = {
     "primeintellect": "providers.primeintellect",
     "sfcompute": "providers.sfcompute",
     "price_sheet": "providers.price_sheet",
+    "runpod": "providers.runpod",
+    "verda": "providers.verda",
+    "hyperstack": "providers.hyperstack",
+    "crusoe": "providers.crusoe",
 }
 """Key → the module that holds the supplier as `SUPPLIER`."""
 

@@ -214,7 +214,7 @@ def _amount(holding: Holding) -> str:
     if holding.gpus is not None:
         return f"{holding.gpus} {holding.gpu.model if holding.gpu else 'GPUs'}"
     if holding.quantity is not None:
-        return f"{holding.quantity} × {holding.native_type or holding.unit.value}"
+        return f"{holding.quantity} x {holding.native_type or holding.unit.value}"
     return holding.native_type or "a promise to spend"
 
 

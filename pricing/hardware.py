@@ -17,6 +17,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from functools import cache
 from importlib import resources
 from typing import NoReturn
@@ -45,13 +46,29 @@ _NOISE = frozenset(
 )
 
 
+class GpuFault(StrEnum):
+    """Why a spelling names no GPU."""
+
+    UNKNOWN = "unknown"
+    AMBIGUOUS = "ambiguous"  # several models bear the name
+    SLICE = "slice"  # a fraction of a GPU
+
+
 class UnknownGpuError(ValueError):
     """A spelling names no GPU, several, or only a part of one."""
 
-    def __init__(self, message: str, *, spelling: str, suggestion: str | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        spelling: str,
+        suggestion: str | None = None,
+        fault: GpuFault = GpuFault.UNKNOWN,
+    ) -> None:
         super().__init__(message)
         self.spelling = spelling
         self.suggestion = suggestion
+        self.fault = fault
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -295,6 +312,7 @@ def _narrowed(parts: list[Gpu], read: _Spelling, *, memory_gb: int | None) -> Gp
         raise UnknownGpuError(
             f"{_shown(read.spelling)} may be {', '.join(choices)}; state the memory",
             spelling=read.spelling,
+            fault=GpuFault.AMBIGUOUS,
         )
     memories = {part.memory_gb for part in parts}
     forms = {part.form_factor for part in parts}
@@ -330,6 +348,7 @@ def _refuse_slice(spelling: str) -> NoReturn:
         f"{_shown(spelling)} is a fraction of a GPU and cannot be priced as a whole one; "
         "leave the row out",
         spelling=spelling,
+        fault=GpuFault.SLICE,
     )
 
 

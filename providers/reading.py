@@ -68,14 +68,19 @@ def read(supplier: Supplier, ask: Ask, access: Access) -> Reading:
             code=error.code,
             message=str(error),
         )
+    state = _state_of(fetched.places)
+    worst = next((place for place in fetched.places if place.kind is not None), None)
     return Reading(
         supplier=key,
-        state=_state_of(fetched.places),
+        state=state,
         started_at=started_at,
         finished_at=access.now(),
         answer=answer,
         places=fetched.places,
         pages=fetched.pages,
+        kind=worst.kind if worst else None,
+        code=worst.code if worst else None,
+        message=worst.message if worst else None,
     )
 
 

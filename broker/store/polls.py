@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, delete, insert, update
 from sqlmodel import Session, col, func, select
 
 from broker.store.tables import OfferRow, PollPlaceRow, PollRow, PollSkipRow, Table
+from providers.supplier import Skip, SkipReason
 
 NO_REGION = ""
 """The place of what a supplier offers without naming a region."""
@@ -129,6 +130,19 @@ def provider_status(session: Session) -> list[ProviderStatus]:
             skips=dict(sorted(skips[supplier].items())),
         )
         for supplier in suppliers
+    ]
+
+
+def known_skips(session: Session, supplier: str) -> list[Skip]:
+    """Return what the last answer of a supplier left out, by name."""
+    rows = session.exec(
+        select(PollSkipRow)
+        .where(PollSkipRow.supplier == supplier)
+        .order_by(col(PollSkipRow.native_id), col(PollSkipRow.reason))
+    )
+    return [
+        Skip(native_id=row.native_id, reason=SkipReason(row.reason), detail=row.detail)
+        for row in rows
     ]
 
 

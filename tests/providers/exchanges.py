@@ -1,0 +1,150 @@
+"""Recorded exchanges of a supplier, and a real local HTTP server that answers with them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+FIXTURES = Path("fixtures/suppliers")
+
+_PLACEHOLDER = re.compile(r"\\\{[^{}]*\\\}|\\\.\\\.\\\.")
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """One question and its answer, as recorded."""
+
+    content: Mapping[str, Any]
+
+    @property
+    def request(self) -> Mapping[str, Any]:
+        return dict(self.content["request"])
+
+    @property
+    def response(self) -> Mapping[str, Any]:
+        return dict(self.content["response"])
+
+    @property
+    def name(self) -> str:
+        return str(self.content["name"])
+
+    def fits(self, method: str, path: str, query: Mapping[str, str]) -> bool:
+        recorded = {name: str(value) for name, value in self.request.get("query", {}).items()}
+        return (
+            self.request["method"] == method
+            and _pattern(self.request["path"]).fullmatch(path) is not None
+            and all(query.get(name) == value for name, value in recorded.items())
+        )
+
+    def is_signed_in(self, headers: Mapping[str, str]) -> bool:
+        """Say whether every recorded header that carries a credential came, in its form."""
+        wanted = self.request.get("headers", {})
+        return all(
+            _pattern(value).fullmatch(headers.get(name, "")) is not None
+            for name, value in wanted.items()
+            if "{" in value or "..." in value
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """All that is recorded of one supplier, and the offers that it must come to."""
+
+    content: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, key: str) -> Recording:
+        return cls(json.loads((FIXTURES / key / "exchanges.json").read_text(encoding="utf-8")))
+
+    @property
+    def exchanges(self) -> list[Exchange]:
+        return [Exchange(each) for each in self.content["exchanges"]]
+
+    @property
+    def errors(self) -> list[Exchange]:
+        return [Exchange(each) for each in self.content["error_exchanges"]]
+
+    @property
+    def expected_offers(self) -> list[Mapping[str, Any]]:
+        return list(self.content["expected_offers"])
+
+    @property
+    def expected_skips(self) -> list[Mapping[str, Any]]:
+        return list(self.content.get("expected_skips", []))
+
+    @property
+    def expected_holdings(self) -> list[Mapping[str, Any]]:
+        return list(self.content.get("expected_reservations", []))
+
+
+@contextmanager
+def serving(recording: Recording) -> Iterator[str]:
+    """Serve the exchanges at an address of this machine; a missing credential is a 401."""
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def _answer(self) -> None:
+            self.rfile.read(int(self.headers.get("content-length") or 0))
+            split = urlsplit(self.path)
+            query = {name: values[-1] for name, values in parse_qs(split.query).items()}
+            fitting = [
+                each for each in recording.exchanges if each.fits(self.command, split.path, query)
+            ]
+            if not fitting:
+                self._send(404, {}, {"error": f"nothing recorded for {self.command} {split.path}"})
+                return
+            best = max(fitting, key=lambda each: len(each.request.get("query", {})))
+            if not best.is_signed_in(
+                {name.title(): value for name, value in self.headers.items()}
+                | dict(self.headers.items())
+            ):
+                self._send(401, {}, {"error": "no credential of the recorded form"})
+                return
+            answer = best.response
+            content = answer.get("json", answer.get("text"))
+            self._send(answer["status"], answer.get("headers", {}), content)
+
+        do_GET = do_POST = _answer  # noqa: N815 - the names that http.server calls
+
+        def _send(self, status: int, headers: Mapping[str, str], content: Any) -> None:
+            body = (content if isinstance(content, str) else json.dumps(content)).encode()
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: Any) -> None:
+            """Say nothing: the tests speak."""
+
+    with listening(Handler) as url:
+        yield url
+
+
+@contextmanager
+def listening(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """Run a handler at a free port of this machine."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.daemon_threads = True
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _pattern(recorded: str) -> re.Pattern[str]:
+    return re.compile(_PLACEHOLDER.sub(".+", re.escape(recorded)))

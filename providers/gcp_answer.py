@@ -15,7 +15,7 @@ from pricing.holding import Holding
 from pricing.money import MAX_DECIMALS
 from pricing.offer import UNKNOWN_STOCK, PriceUnit, Stock, Terms, Window
 from providers import gcp_advice, gcp_asking, gcp_holdings, gcp_prices
-from providers.gcp_calls import GoogleShape
+from providers.gcp_calls import GoogleShape, Scoped
 from providers.offer_book import Asked, Machine, OfferBook
 from providers.shape import read_page, read_rows
 from providers.supplier import Answer, Page, Profile, Quota, SkipReason, SpotPrice
@@ -43,7 +43,7 @@ class _Deprecation(GoogleShape):
     state: str | None = None
 
 
-class _MachineType(GoogleShape):
+class _MachineType(Scoped):
     name: str
     guest_cpus: int
     memory_mb: int
@@ -70,12 +70,12 @@ class _MachineType(GoogleShape):
         )
 
 
-class _AcceleratorType(GoogleShape):
+class _AcceleratorType(Scoped):
     name: str
 
 
 class _Scopes(GoogleShape):
-    items: dict[str, dict[str, list[Any]]] = Field(default_factory=dict)
+    items: dict[str, dict[str, list[dict[str, Any]]]] = Field(default_factory=dict)
 
 
 class _Skus(GoogleShape):
@@ -307,15 +307,17 @@ class _Reading:
 
     def _scoped(self, call: str, name: str, shape: type[Any]) -> Iterator[tuple[str, Any, Page]]:
         for page in self.pages[call]:
-            for scope, held in read_page(
-                _Scopes, page, supplier=self.book.profile.key
-            ).items.items():
-                rows = self._rows(shape, held.get(name, []), page, lambda each: each["name"])
-                for row in rows:
-                    yield scope, row, page
+            scopes = read_page(_Scopes, page, supplier=self.book.profile.key).items
+            listed = [
+                {**row, "scope": scope}
+                for scope, held in scopes.items()
+                for row in held.get(name, ())
+            ]
+            for row in self._rows(shape, listed, page, lambda each: each["name"]):
+                yield row.scope, row, page
 
     def _rows(
-        self, shape: type[Any], values: list[Any], page: Page, name_of: Callable[[Any], str]
+        self, shape: type[Any], values: Sequence[Any], page: Page, name_of: Callable[[Any], str]
     ) -> list[Any]:
         rows, skips = read_rows(
             shape, values, name_of=name_of, call=page.call, supplier=self.book.profile.key

@@ -223,7 +223,7 @@ class Asking:
 
     def _subjects(self, pages: tuple[Page, ...]) -> list[Subject]:
         return gcp_advice.subjects(
-            (region_of(scope), row["name"], int(fitted.get("guestAcceleratorCount", 0)))
+            (region_of(scope), row.get("name", ""), int(fitted.get("guestAcceleratorCount", 0)))
             for page in pages
             for scope, held in json.loads(page.body)["items"].items()
             for row in held.get("machineTypes", ())

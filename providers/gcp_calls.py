@@ -81,6 +81,12 @@ class GoogleShape(Shape):
     model_config = ConfigDict(alias_generator=to_camel)
 
 
+class Scoped(GoogleShape):
+    """A row of a list of all places; `scope` is the place: "zones/us-east4-a"."""
+
+    scope: str = ""
+
+
 class GoogleMoney(GoogleShape):
     """An amount as whole units and billionths."""
 

@@ -17,7 +17,7 @@ from pydantic import Field
 from pricing.hardware import Gpu
 from pricing.holding import Holding, HoldingKind, HoldingState
 from pricing.offer import StockUnit
-from providers.gcp_calls import GoogleShape
+from providers.gcp_calls import GoogleShape, Scoped
 from providers.shape import Amount, UtcInstant
 from providers.supplier import Page, Quota, QuotaUnit
 
@@ -50,7 +50,7 @@ _COMMITMENT_STATE: Final = {
     "CANCELLED": HoldingState.CANCELLED,
 }
 _QUOTA_FAMILY: Final = "GPUS-PER-GPU-FAMILY"
-_MADE_OF_SSD_OR_CPU: Final = ("VCPU", "MEMORY", "LOCAL_SSD")
+_NO_GPUS: Final = ("VCPU", "MEMORY", "LOCAL_SSD")
 
 
 class _Accelerator(GoogleShape):
@@ -69,12 +69,12 @@ class _SpecificSku(GoogleShape):
     instance_properties: _Properties = _Properties()
 
 
-class Reservation(GoogleShape):
+class Reservation(Scoped):
     """Machines kept for us in a zone."""
 
     name: str
     self_link: str | None = None
-    status: str
+    status: str = ""
     creation_timestamp: UtcInstant | None = None
     delete_at_time: UtcInstant | None = None
     specific_reservation: _SpecificSku | None = None
@@ -95,7 +95,7 @@ class _FutureSku(GoogleShape):
     instance_properties: _Properties = _Properties()
 
 
-class FutureReservation(GoogleShape):
+class FutureReservation(Scoped):
     """Machines that are to be kept for us from a date on, asked for or bought by the calendar."""
 
     name: str
@@ -112,12 +112,12 @@ class _Resource(GoogleShape):
     accelerator_type: str | None = None
 
 
-class Commitment(GoogleShape):
+class Commitment(Scoped):
     """A promise to pay for parts of machines in a region for a term."""
 
     name: str
     self_link: str | None = None
-    status: str
+    status: str = ""
     plan: str | None = None
     resources: tuple[_Resource, ...] = ()
     start_timestamp: UtcInstant | None = None
@@ -220,7 +220,7 @@ class Books:
         """Yield the GPUs of a commitment: one holding for each accelerator."""
         for resource in row.resources:
             accelerator = _last(resource.accelerator_type)
-            if accelerator is None or resource.kind in _MADE_OF_SSD_OR_CPU:
+            if accelerator is None or resource.kind in _NO_GPUS:
                 continue
             gpu = self.gpu_of(row.name, accelerator)
             if gpu is None:

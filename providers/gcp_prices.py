@@ -238,8 +238,8 @@ class PriceList:
     ) -> Decimal | tuple[Part, ...]:
         """Return what a machine costs an hour, unrounded, or the parts without a price.
 
-        The sum of vCPU price * count + memory * GiB + GPU * count + local SSD * GiB / 730. A GPU slice,
-        where Google sells by slices, covers the whole machine.
+        The sum of vCPU price * count, memory price * GiB, GPU price * count and local SSD price *
+        GiB / 730. A GPU slice, where Google sells by slices, covers the whole machine.
         """
         terms, months = plan
         sliced = self._price(

@@ -65,6 +65,10 @@ class Recording:
         return cls(json.loads((FIXTURES / key / "exchanges.json").read_text(encoding="utf-8")))
 
     @property
+    def address(self) -> str:
+        return str(self.content["base_url"])
+
+    @property
     def exchanges(self) -> list[Exchange]:
         return [Exchange(each) for each in self.content["exchanges"]]
 
@@ -87,7 +91,10 @@ class Recording:
 
 @contextmanager
 def serving(recording: Recording) -> Iterator[str]:
-    """Serve the exchanges at an address of this machine; a missing credential is a 401."""
+    """Serve the exchanges at an address of this machine; a missing credential is a 401.
+
+    Links in the answers lead back here: the recorded address becomes the one that was asked.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -116,7 +123,8 @@ def serving(recording: Recording) -> Iterator[str]:
         do_GET = do_POST = _answer  # noqa: N815 - the names that http.server calls
 
         def _send(self, status: int, headers: Mapping[str, str], content: Any) -> None:
-            body = (content if isinstance(content, str) else json.dumps(content)).encode()
+            text = content if isinstance(content, str) else json.dumps(content)
+            body = text.replace(recording.address, f"http://{self.headers['host']}").encode()
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)

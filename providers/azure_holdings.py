@@ -1,0 +1,290 @@
+"""What Azure's books say is ours: capacity reservations and reserved instances.
+
+A capacity reservation keeps machines and lives in a group; how much of it is used stands only in
+the group's instance view. A reserved instance keeps none: it is a price for machines, paid for a
+term.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from typing import Final
+
+from pricing.holding import Holding, HoldingKind, HoldingState
+from pricing.offer import StockUnit
+from providers.azure_sizes import machine_of, region_name, size_name
+from providers.offer_book import OfferBook
+from providers.shape import CamelShape, UtcInstant, read_page
+from providers.supplier import Page
+
+GROUP: Final = "capacity-reservation-group"
+RESERVATIONS: Final = "capacity-reservations"
+COMMITMENTS: Final = "reserved-instances"
+
+_MACHINES: Final = "virtualmachines"
+
+_OF_REQUEST: Final = {
+    "Pending": HoldingState.REQUESTED,
+    "Approved": HoldingState.SCHEDULED,
+    "Committed": HoldingState.SCHEDULED,
+    "Live": HoldingState.ACTIVE,
+    "PartiallyFulfilled": HoldingState.ACTIVE,
+    "Declined": HoldingState.FAILED,
+    "FulfillmentFailed": HoldingState.FAILED,
+}
+"""The states of a reservation that was asked for ahead of its start."""
+
+_OF_RESOURCE: Final = {
+    "Succeeded": HoldingState.ACTIVE,
+    "Updating": HoldingState.ACTIVE,
+    "Creating": HoldingState.REQUESTED,
+    "Deleting": HoldingState.CANCELLED,
+    "Failed": HoldingState.FAILED,
+}
+_OF_COMMITMENT: Final = {
+    "Succeeded": HoldingState.ACTIVE,
+    "Creating": HoldingState.REQUESTED,
+    "PendingResourceHold": HoldingState.REQUESTED,
+    "ConfirmedResourceHold": HoldingState.REQUESTED,
+    "PendingBilling": HoldingState.REQUESTED,
+    "ConfirmedBilling": HoldingState.REQUESTED,
+    "Created": HoldingState.REQUESTED,
+    "Cancelled": HoldingState.CANCELLED,
+    "Expired": HoldingState.EXPIRED,
+    "BillingFailed": HoldingState.FAILED,
+    "Failed": HoldingState.FAILED,
+    "Split": HoldingState.CANCELLED,  # others have taken its place, and are listed
+    "Merged": HoldingState.CANCELLED,
+}
+
+
+class _Allocated(CamelShape):
+    id: str
+
+
+class _Utilization(CamelShape):
+    current_capacity: int | None = None
+    virtual_machines_allocated: list[_Allocated] = []
+    used_reserved_count_by_subscription: dict[str, int] | None = None
+
+    @property
+    def used(self) -> int:
+        """Return the machines in use, of all subscriptions that share it where Azure says so."""
+        shared = self.used_reserved_count_by_subscription
+        return sum(shared.values()) if shared else len(self.virtual_machines_allocated)
+
+
+class _StateInfo(CamelShape):
+    reservation_state: str | None = None
+
+
+class _View(CamelShape):
+    name: str
+    utilization_info: _Utilization | None = None
+    reservation_state_info: _StateInfo | None = None
+
+    @property
+    def stated(self) -> str | None:
+        """Return how a reservation ahead of its start stands; Azure says it of no other."""
+        return self.reservation_state_info and self.reservation_state_info.reservation_state
+
+
+class _Views(CamelShape):
+    capacity_reservations: list[_View] = []
+
+
+class _GroupProperties(CamelShape):
+    reservation_type: str = "Targeted"
+    instance_view: _Views | None = None
+
+
+class _Group(CamelShape):
+    id: str
+    properties: _GroupProperties
+
+
+class _Sku(CamelShape):
+    name: str
+    capacity: int | None = None
+
+
+class _Schedule(CamelShape):
+    start: UtcInstant | None = None
+    end: UtcInstant | None = None
+
+
+class _ReservationProperties(CamelShape):
+    provisioning_state: str
+    time_created: UtcInstant | None = None
+    schedule_profile: _Schedule | None = None
+
+
+class _Reservation(CamelShape):
+    id: str
+    name: str
+    location: str
+    sku: _Sku
+    zones: list[str] = []
+    properties: _ReservationProperties
+
+
+class _Reservations(CamelShape):
+    value: list[_Reservation]
+
+
+class _CommitmentProperties(CamelShape):
+    reserved_resource_type: str
+    provisioning_state: str
+    quantity: int | None = None
+    display_name: str | None = None
+    effective_date_time: UtcInstant | None = None
+    expiry_date_time: UtcInstant | None = None
+
+
+class _Commitment(CamelShape):
+    id: str
+    location: str | None = None
+    sku: _Sku
+    properties: _CommitmentProperties
+
+
+class _Commitments(CamelShape):
+    value: list[_Commitment]
+
+
+def holdings_of(pages: Iterable[Page], book: OfferBook) -> tuple[Holding, ...]:
+    """Return the capacity reservations and reserved instances of GPU machines, by their id."""
+    pages = tuple(pages)
+    types: dict[str, str] = {}
+    views: dict[str, _View] = {}
+    for page in (page for page in pages if page.call == GROUP):
+        group = read_page(_Group, page, supplier=book.profile.key)
+        types[group.id.casefold()] = group.properties.reservation_type
+        seen = group.properties.instance_view
+        for view in seen.capacity_reservations if seen else ():
+            views[f"{group.id}/capacityReservations/{view.name}".casefold()] = view
+    found: dict[str, Holding] = {}
+    for page in pages:
+        if page.call == RESERVATIONS:
+            for row in read_page(_Reservations, page, supplier=book.profile.key).value:
+                group_id = row.id.casefold().rpartition("/capacityreservations/")[0]
+                view = views.get(row.id.casefold())
+                held = _reservation(row, types.get(group_id), view, page=page, book=book)
+                found |= {each.resource_id: each for each in held}
+        elif page.call == COMMITMENTS:
+            for bought in read_page(_Commitments, page, supplier=book.profile.key).value:
+                held = _commitment(bought, page=page, book=book)
+                found |= {each.resource_id: each for each in held}
+    return tuple(found[key] for key in sorted(found))
+
+
+def _reservation(
+    row: _Reservation, group_type: str | None, view: _View | None, *, page: Page, book: OfferBook
+) -> Iterator[Holding]:
+    size = size_name(row.sku.name)
+    machine = machine_of(book, size)
+    gpu = machine and book.gpu(size, size)
+    if machine is None or gpu is None:
+        return
+    schedule = row.properties.schedule_profile or _Schedule()
+    utilization = view.utilization_info if view else None
+    stated = view.stated if view else None
+    word = stated or row.properties.provisioning_state
+    start_at = schedule.start or row.properties.time_created
+    state = _on_its_day(
+        (_OF_REQUEST | _OF_RESOURCE).get(word, HoldingState.UNKNOWN),
+        start_at=start_at,
+        end_at=schedule.end,
+        now=page.fetched_at,
+    )
+    yield Holding(
+        supplier=book.profile.key,
+        resource_id=row.id,
+        kind=_kind(group_type, schedule, state),
+        name=row.name,
+        region=region_name(row.location),
+        zone=row.zones[0] if len(row.zones) == 1 else None,
+        native_type=size,
+        gpu=gpu,
+        gpus_per_unit=machine.count,
+        unit=StockUnit.INSTANCE,
+        quantity=_quantity(row, utilization, state, book=book),
+        used=utilization.used if utilization else None,
+        start_at=start_at,
+        end_at=schedule.end,
+        state=state,
+        provider_state=word,
+        observed_at=page.fetched_at,
+        source=page.call,
+    )
+
+
+def _kind(group_type: str | None, schedule: _Schedule, state: HoldingState) -> HoldingKind:
+    if group_type == "Block":
+        return HoldingKind.CAPACITY_BLOCK
+    if schedule.start is not None and state is not HoldingState.ACTIVE:
+        return HoldingKind.FUTURE_RESERVATION
+    return HoldingKind.RESERVATION
+
+
+def _quantity(
+    row: _Reservation, utilization: _Utilization | None, state: HoldingState, *, book: OfferBook
+) -> int | None:
+    """Return the machines that are kept and billed; before the start, those that were asked for."""
+    kept = utilization.current_capacity if utilization else None
+    if kept is None or state is not HoldingState.ACTIVE:
+        return row.sku.capacity
+    if kept != row.sku.capacity:
+        book.warn(
+            f"{row.name}: asked for {row.sku.capacity} machines, Azure keeps {kept}; kept counts"
+        )
+    return kept
+
+
+def _commitment(row: _Commitment, *, page: Page, book: OfferBook) -> Iterator[Holding]:
+    properties = row.properties
+    if properties.reserved_resource_type.casefold() != _MACHINES:
+        return
+    size = size_name(row.sku.name)
+    machine = machine_of(book, size)
+    gpu = machine and book.gpu(size, size)
+    if machine is None or gpu is None:
+        return
+    yield Holding(
+        supplier=book.profile.key,
+        resource_id=row.id,
+        kind=HoldingKind.COMMITMENT,
+        name=properties.display_name,
+        region=region_name(row.location) if row.location else None,
+        native_type=size,
+        gpu=gpu,
+        gpus_per_unit=machine.count,
+        unit=StockUnit.INSTANCE,
+        quantity=properties.quantity,
+        used=None,  # Azure gives a share of hours over days, no count
+        start_at=properties.effective_date_time,
+        end_at=properties.expiry_date_time,
+        state=_on_its_day(
+            _OF_COMMITMENT.get(properties.provisioning_state, HoldingState.UNKNOWN),
+            start_at=properties.effective_date_time,
+            end_at=properties.expiry_date_time,
+            now=page.fetched_at,
+        ),
+        provider_state=properties.provisioning_state,
+        observed_at=page.fetched_at,
+        source=page.call,
+    )
+
+
+def _on_its_day(
+    state: HoldingState, *, start_at: datetime | None, end_at: datetime | None, now: datetime
+) -> HoldingState:
+    """Return the state by the calendar: "Succeeded" outlives the end and precedes the start."""
+    if not state.is_live:
+        return state
+    if end_at is not None and end_at <= now:
+        return HoldingState.EXPIRED
+    if state is HoldingState.ACTIVE and start_at is not None and start_at > now:
+        return HoldingState.SCHEDULED
+    return state

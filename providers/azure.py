@@ -173,7 +173,7 @@ def _with_account(ask: Ask, access: Access, arm: Arm) -> Fetched:
     """Ask everything. What the account adds is missed less than the prices: it fails softly."""
     regions: tuple[str, ...] = ()
     if ask.wanted & _OF_A_REGION:
-        regions = tuple(sorted(ask.regions)) if ask.regions is not None else arm.regions()
+        regions = arm.regions() if ask.regions is None else _regions(ask.regions)
     prices = _prices(ask, access, regions)
     with_prices = {page.location for page in prices.pages}
     parts = [prices]
@@ -205,15 +205,14 @@ def _holdings(arm: Arm) -> Iterator[Fetched]:
 def _prices(ask: Ask, access: Access, regions: Iterable[str]) -> Fetched:
     if Capability.OFFERS not in ask.wanted:
         return _NOTHING
-    asked = regions if ask.regions is None else sorted(ask.regions)
+    asked = regions if ask.regions is None else _regions(ask.regions)
     url = access.value(PRICES_URL_VARIABLE) or PRICES_URL
     with Web(profile=PROFILE, access=access, classify=classify, url=url) as web:
-        return joined(
-            *(
-                gathered(_price_pages(web, region), region=region)
-                for region in map(region_name, asked)
-            )
-        )
+        return joined(*(gathered(_price_pages(web, region), region=region) for region in asked))
+
+
+def _regions(wanted: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(map(region_name, wanted)))
 
 
 def _price_pages(web: Web, region: str) -> Iterator[Page]:

@@ -7,7 +7,7 @@ term.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Final
 
@@ -65,7 +65,7 @@ class _Allocated(CamelShape):
 
 class _Utilization(CamelShape):
     current_capacity: int | None = None
-    virtual_machines_allocated: list[_Allocated] = []
+    virtual_machines_allocated: tuple[_Allocated, ...] = ()
     used_reserved_count_by_subscription: dict[str, int] | None = None
 
     @property
@@ -87,11 +87,13 @@ class _View(CamelShape):
     @property
     def stated(self) -> str | None:
         """Return how a reservation ahead of its start stands; Azure says it of no other."""
-        return self.reservation_state_info and self.reservation_state_info.reservation_state
+        return (
+            self.reservation_state_info.reservation_state if self.reservation_state_info else None
+        )
 
 
 class _Views(CamelShape):
-    capacity_reservations: list[_View] = []
+    capacity_reservations: tuple[_View, ...] = ()
 
 
 class _GroupProperties(CamelShape):
@@ -102,6 +104,12 @@ class _GroupProperties(CamelShape):
 class _Group(CamelShape):
     id: str
     properties: _GroupProperties
+
+    def view_of(self, name: str) -> _View | None:
+        """Return what is used of a reservation; its own list does not say."""
+        seen = self.properties.instance_view
+        named = seen.capacity_reservations if seen else ()
+        return next((each for each in named if each.name.casefold() == name.casefold()), None)
 
 
 class _Sku(CamelShape):
@@ -125,7 +133,7 @@ class _Reservation(CamelShape):
     name: str
     location: str
     sku: _Sku
-    zones: list[str] = []
+    zones: tuple[str, ...] = ()
     properties: _ReservationProperties
 
 
@@ -156,38 +164,50 @@ class _Commitments(CamelShape):
 def holdings_of(pages: Iterable[Page], book: OfferBook) -> tuple[Holding, ...]:
     """Return the capacity reservations and reserved instances of GPU machines, by their id."""
     pages = tuple(pages)
-    types: dict[str, str] = {}
-    views: dict[str, _View] = {}
-    for page in (page for page in pages if page.call == GROUP):
-        group = read_page(_Group, page, supplier=book.profile.key)
-        types[group.id.casefold()] = group.properties.reservation_type
-        seen = group.properties.instance_view
-        for view in seen.capacity_reservations if seen else ():
-            views[f"{group.id}/capacityReservations/{view.name}".casefold()] = view
-    found: dict[str, Holding] = {}
-    for page in pages:
-        if page.call == RESERVATIONS:
-            for row in read_page(_Reservations, page, supplier=book.profile.key).value:
-                group_id = row.id.casefold().rpartition("/capacityreservations/")[0]
-                view = views.get(row.id.casefold())
-                held = _reservation(row, types.get(group_id), view, page=page, book=book)
-                found |= {each.resource_id: each for each in held}
-        elif page.call == COMMITMENTS:
-            for bought in read_page(_Commitments, page, supplier=book.profile.key).value:
-                held = _commitment(bought, page=page, book=book)
-                found |= {each.resource_id: each for each in held}
+    groups = _groups(pages, supplier=book.profile.key)
+    held = (
+        each
+        for page in pages
+        for each in (
+            *_reservations(page, groups, book=book),
+            *_commitments(page, book=book),
+        )
+    )
+    found = {each.resource_id: each for each in held}
     return tuple(found[key] for key in sorted(found))
 
 
+def _groups(pages: Iterable[Page], *, supplier: str) -> dict[str, _Group]:
+    read = (read_page(_Group, page, supplier=supplier) for page in pages if page.call == GROUP)
+    return {group.id.casefold(): group for group in read}
+
+
+def _reservations(
+    page: Page, groups: Mapping[str, _Group], *, book: OfferBook
+) -> Iterator[Holding]:
+    if page.call != RESERVATIONS:
+        return
+    for row in read_page(_Reservations, page, supplier=book.profile.key).value:
+        group_id = row.id.casefold().rpartition("/capacityreservations/")[0]
+        yield from _reservation(row, groups.get(group_id), page=page, book=book)
+
+
+def _commitments(page: Page, *, book: OfferBook) -> Iterator[Holding]:
+    if page.call != COMMITMENTS:
+        return
+    for row in read_page(_Commitments, page, supplier=book.profile.key).value:
+        yield from _commitment(row, page=page, book=book)
+
+
 def _reservation(
-    row: _Reservation, group_type: str | None, view: _View | None, *, page: Page, book: OfferBook
+    row: _Reservation, group: _Group | None, *, page: Page, book: OfferBook
 ) -> Iterator[Holding]:
     size = size_name(row.sku.name)
     machine = machine_of(book, size)
-    gpu = machine and book.gpu(size, size)
-    if machine is None or gpu is None:
+    if machine is None:
         return
     schedule = row.properties.schedule_profile or _Schedule()
+    view = group.view_of(row.name) if group else None
     utilization = view.utilization_info if view else None
     stated = view.stated if view else None
     word = stated or row.properties.provisioning_state
@@ -201,12 +221,12 @@ def _reservation(
     yield Holding(
         supplier=book.profile.key,
         resource_id=row.id,
-        kind=_kind(group_type, schedule, state),
+        kind=_kind(group, schedule, state),
         name=row.name,
         region=region_name(row.location),
         zone=row.zones[0] if len(row.zones) == 1 else None,
         native_type=size,
-        gpu=gpu,
+        gpu=book.gpu(size, size),
         gpus_per_unit=machine.count,
         unit=StockUnit.INSTANCE,
         quantity=_quantity(row, utilization, state, book=book),
@@ -220,8 +240,8 @@ def _reservation(
     )
 
 
-def _kind(group_type: str | None, schedule: _Schedule, state: HoldingState) -> HoldingKind:
-    if group_type == "Block":
+def _kind(group: _Group | None, schedule: _Schedule, state: HoldingState) -> HoldingKind:
+    if group is not None and group.properties.reservation_type == "Block":
         return HoldingKind.CAPACITY_BLOCK
     if schedule.start is not None and state is not HoldingState.ACTIVE:
         return HoldingKind.FUTURE_RESERVATION
@@ -248,8 +268,7 @@ def _commitment(row: _Commitment, *, page: Page, book: OfferBook) -> Iterator[Ho
         return
     size = size_name(row.sku.name)
     machine = machine_of(book, size)
-    gpu = machine and book.gpu(size, size)
-    if machine is None or gpu is None:
+    if machine is None:
         return
     yield Holding(
         supplier=book.profile.key,
@@ -258,7 +277,7 @@ def _commitment(row: _Commitment, *, page: Page, book: OfferBook) -> Iterator[Ho
         name=properties.display_name,
         region=region_name(row.location) if row.location else None,
         native_type=size,
-        gpu=gpu,
+        gpu=book.gpu(size, size),
         gpus_per_unit=machine.count,
         unit=StockUnit.INSTANCE,
         quantity=properties.quantity,

@@ -56,7 +56,7 @@ class _Row(CamelShape):
     effective_start_date: UtcInstant
     effective_end_date: UtcInstant | None = None
     reservation_term: str | None = None
-    savings_plan: list[_Plan] = []
+    savings_plan: tuple[_Plan, ...] = ()
 
 
 class _Prices(Shape):

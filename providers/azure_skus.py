@@ -41,8 +41,8 @@ class _Restriction(CamelShape):
 
 class _Sku(CamelShape):
     name: str
-    capabilities: list[_Capability] = []
-    restrictions: list[_Restriction] = []
+    capabilities: tuple[_Capability, ...] = ()
+    restrictions: tuple[_Restriction, ...] = ()
 
     def capability(self, name: str) -> str | None:
         return next((each.value for each in self.capabilities if each.name == name), None)

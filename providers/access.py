@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -41,3 +42,8 @@ class Access:
     def seconds_left(self) -> float | None:
         """Return how long until the deadline, or None without one."""
         return None if self.deadline is None else self.deadline - self.monotonic()
+
+
+def of_process() -> Access:
+    """Return the access of this process: its environment, its clock, no deadline yet."""
+    return Access(environment=dict(os.environ))

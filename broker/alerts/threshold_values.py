@@ -24,6 +24,7 @@ from broker.alerts.thresholds import (
     QuoteThresholds,
     Reach,
     Scope,
+    StaleThresholds,
     resolve,
 )
 from broker.errors import BadInputError, Fault
@@ -36,6 +37,7 @@ DEFAULTS: Mapping[RuleName, AnyThresholds] = {
     RuleName.EXPIRY_NO_SUCCESSOR: DeadlineThresholds(),
     RuleName.QUOTE_EXPIRING: QuoteThresholds(),
     RuleName.LIST_PRICE_JUMP: JumpThresholds(),
+    RuleName.STALE_DATA: StaleThresholds(),
 }
 LONGEST_DAYS = 3650
 """Ten years: no step and no memory of a rule reaches further."""

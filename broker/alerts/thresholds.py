@@ -99,6 +99,17 @@ class HikeThresholds:
                 raise ValueError("warn, high and critical rise in this order")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaleThresholds:
+    """How many polls a supplier may miss: its data are stale when older than so many intervals."""
+
+    intervals: int = 2
+
+    def __post_init__(self) -> None:
+        if self.intervals < 1:
+            raise ValueError("data are at least one interval old before they can be stale")
+
+
 class Scope(IntEnum):
     """How wide an override reaches; a greater number is narrower."""
 
@@ -140,7 +151,9 @@ class Reach:
         return override.scope is Scope.GLOBAL or keys[override.scope] == override.key
 
 
-AnyThresholds = DeadlineThresholds | QuoteThresholds | HikeThresholds | JumpThresholds
+AnyThresholds = (
+    DeadlineThresholds | QuoteThresholds | HikeThresholds | JumpThresholds | StaleThresholds
+)
 Thresholds = TypeVar("Thresholds", bound=AnyThresholds)
 
 

@@ -20,8 +20,9 @@ from azure.mgmt.compute import ComputeManagementClient
 from azure.mgmt.reservations import ReservationsMgmtClient
 
 from providers.access import Access
+from providers.azure_commitments import COMMITMENTS
 from providers.azure_errors import KEY, NAME
-from providers.azure_holdings import COMMITMENTS, GROUP, RESERVATIONS
+from providers.azure_holdings import GROUP, RESERVATIONS
 from providers.azure_quotas import USAGES
 from providers.azure_refusals import asking
 from providers.azure_sizes import is_gpu_size, region_name

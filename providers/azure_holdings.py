@@ -1,18 +1,17 @@
 """What Azure's books say is ours: capacity reservations and reserved instances.
 
 A capacity reservation keeps machines and lives in a group; how much of it is used stands only in
-the group's instance view. A reserved instance keeps none: it is a price for machines, paid for a
-term.
+the group's instance view.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
 from typing import Final
 
 from pricing.holding import Holding, HoldingKind, HoldingState
 from pricing.offer import StockUnit
+from providers.azure_commitments import commitments_of, on_its_day
 from providers.azure_sizes import machine_of, region_name, size_name
 from providers.offer_book import OfferBook
 from providers.shape import CamelShape, UtcInstant, read_page
@@ -20,9 +19,6 @@ from providers.supplier import Page
 
 GROUP: Final = "capacity-reservation-group"
 RESERVATIONS: Final = "capacity-reservations"
-COMMITMENTS: Final = "reserved-instances"
-
-_MACHINES: Final = "virtualmachines"
 
 _OF_REQUEST: Final = {
     "Pending": HoldingState.REQUESTED,
@@ -41,21 +37,6 @@ _OF_RESOURCE: Final = {
     "Creating": HoldingState.REQUESTED,
     "Deleting": HoldingState.CANCELLED,
     "Failed": HoldingState.FAILED,
-}
-_OF_COMMITMENT: Final = {
-    "Succeeded": HoldingState.ACTIVE,
-    "Creating": HoldingState.REQUESTED,
-    "PendingResourceHold": HoldingState.REQUESTED,
-    "ConfirmedResourceHold": HoldingState.REQUESTED,
-    "PendingBilling": HoldingState.REQUESTED,
-    "ConfirmedBilling": HoldingState.REQUESTED,
-    "Created": HoldingState.REQUESTED,
-    "Cancelled": HoldingState.CANCELLED,
-    "Expired": HoldingState.EXPIRED,
-    "BillingFailed": HoldingState.FAILED,
-    "Failed": HoldingState.FAILED,
-    "Split": HoldingState.CANCELLED,  # others have taken its place, and are listed
-    "Merged": HoldingState.CANCELLED,
 }
 
 
@@ -141,26 +122,6 @@ class _Reservations(CamelShape):
     value: list[_Reservation]
 
 
-class _CommitmentProperties(CamelShape):
-    reserved_resource_type: str
-    provisioning_state: str
-    quantity: int | None = None
-    display_name: str | None = None
-    effective_date_time: UtcInstant | None = None
-    expiry_date_time: UtcInstant | None = None
-
-
-class _Commitment(CamelShape):
-    id: str
-    location: str | None = None
-    sku: _Sku
-    properties: _CommitmentProperties
-
-
-class _Commitments(CamelShape):
-    value: list[_Commitment]
-
-
 def holdings_of(pages: Iterable[Page], book: OfferBook) -> tuple[Holding, ...]:
     """Return the capacity reservations and reserved instances of GPU machines, by their id."""
     pages = tuple(pages)
@@ -170,7 +131,7 @@ def holdings_of(pages: Iterable[Page], book: OfferBook) -> tuple[Holding, ...]:
         for page in pages
         for each in (
             *_reservations(page, groups, book=book),
-            *_commitments(page, book=book),
+            *commitments_of(page, book),
         )
     )
     found = {each.resource_id: each for each in held}
@@ -192,13 +153,6 @@ def _reservations(
         yield from _reservation(row, groups.get(group_id), page=page, book=book)
 
 
-def _commitments(page: Page, *, book: OfferBook) -> Iterator[Holding]:
-    if page.call != COMMITMENTS:
-        return
-    for row in read_page(_Commitments, page, supplier=book.profile.key).value:
-        yield from _commitment(row, page=page, book=book)
-
-
 def _reservation(
     row: _Reservation, group: _Group | None, *, page: Page, book: OfferBook
 ) -> Iterator[Holding]:
@@ -212,7 +166,7 @@ def _reservation(
     stated = view.stated if view else None
     word = stated or row.properties.provisioning_state
     start_at = schedule.start or row.properties.time_created
-    state = _on_its_day(
+    state = on_its_day(
         (_OF_REQUEST | _OF_RESOURCE).get(word, HoldingState.UNKNOWN),
         start_at=start_at,
         end_at=schedule.end,
@@ -241,7 +195,8 @@ def _reservation(
 
 
 def _kind(group: _Group | None, schedule: _Schedule, state: HoldingState) -> HoldingKind:
-    if group is not None and group.properties.reservation_type == "Block":
+    is_block = group is not None and group.properties.reservation_type == "Block"
+    if is_block or schedule.end is not None:  # only blocks have an end
         return HoldingKind.CAPACITY_BLOCK
     if schedule.start is not None and state is not HoldingState.ACTIVE:
         return HoldingKind.FUTURE_RESERVATION
@@ -260,50 +215,3 @@ def _quantity(
             f"{row.name}: asked for {row.sku.capacity} machines, Azure keeps {kept}; kept counts"
         )
     return kept
-
-
-def _commitment(row: _Commitment, *, page: Page, book: OfferBook) -> Iterator[Holding]:
-    properties = row.properties
-    if properties.reserved_resource_type.casefold() != _MACHINES:
-        return
-    size = size_name(row.sku.name)
-    machine = machine_of(book, size)
-    if machine is None:
-        return
-    yield Holding(
-        supplier=book.profile.key,
-        resource_id=row.id,
-        kind=HoldingKind.COMMITMENT,
-        name=properties.display_name,
-        region=region_name(row.location) if row.location else None,
-        native_type=size,
-        gpu=book.gpu(size, size),
-        gpus_per_unit=machine.count,
-        unit=StockUnit.INSTANCE,
-        quantity=properties.quantity,
-        used=None,  # Azure gives a share of hours over days, no count
-        start_at=properties.effective_date_time,
-        end_at=properties.expiry_date_time,
-        state=_on_its_day(
-            _OF_COMMITMENT.get(properties.provisioning_state, HoldingState.UNKNOWN),
-            start_at=properties.effective_date_time,
-            end_at=properties.expiry_date_time,
-            now=page.fetched_at,
-        ),
-        provider_state=properties.provisioning_state,
-        observed_at=page.fetched_at,
-        source=page.call,
-    )
-
-
-def _on_its_day(
-    state: HoldingState, *, start_at: datetime | None, end_at: datetime | None, now: datetime
-) -> HoldingState:
-    """Return the state by the calendar: "Succeeded" outlives the end and precedes the start."""
-    if not state.is_live:
-        return state
-    if end_at is not None and end_at <= now:
-        return HoldingState.EXPIRED
-    if state is HoldingState.ACTIVE and start_at is not None and start_at > now:
-        return HoldingState.SCHEDULED
-    return state

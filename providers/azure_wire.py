@@ -8,7 +8,7 @@ sleep as long as a server wants. The transport keeps them from all three.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 from azure.core.credentials import AccessToken
@@ -17,8 +17,10 @@ from azure.core.pipeline.transport import HttpTransport, RequestsTransport
 
 from providers.access import Access
 from providers.azure_errors import KEY, NAME
-from providers.errors import AnswerChanged, ErrorKind, supplier_error
+from providers.errors import AnswerChanged, ErrorKind, SupplierError, supplier_error
 from providers.http import CONNECT_SECONDS, LONGEST_PATIENCE, READ_SECONDS
+
+UNREGISTERED: Final = "MissingSubscriptionRegistration"
 
 
 class ReadyToken:
@@ -62,20 +64,17 @@ class Leash(HttpTransport[Any, Any]):
     def send(self, request: Any, **options: Any) -> Any:
         """Send one request, or raise SupplierError when it may not be sent."""
         if request.method != "GET":
-            raise supplier_error(
-                ErrorKind.REGION_NOT_ENABLED,
-                "a resource provider is not registered for the subscription, and nothing is "
-                "changed from here; register Microsoft.Compute and Microsoft.Capacity",
-                supplier=KEY,
-                code="MissingSubscriptionRegistration",
-            )
+            raise _unregistered()
         host = urlsplit(request.url).hostname
         if host != self._host:
             raise AnswerChanged(f"a link leads to {host}; it was not asked", supplier=KEY)
         left = self._seconds_left()
         options["connection_timeout"] = min(CONNECT_SECONDS, left)
         options["read_timeout"] = min(READ_SECONDS, left)
-        return self._wire.send(request, **options)
+        answer: Any = self._wire.send(request, **options)
+        if answer.status_code == 409 and UNREGISTERED in answer.text():
+            raise _unregistered()  # before the policy sees it that would register
+        return answer
 
     def sleep(self, duration: float) -> None:
         """Wait between two attempts; more than there is time for is left to the next poll."""
@@ -100,3 +99,14 @@ class Leash(HttpTransport[Any, Any]):
                 code="deadline",
             )
         return left
+
+
+def _unregistered() -> SupplierError:
+    return supplier_error(
+        ErrorKind.REGION_NOT_ENABLED,
+        "a resource provider is not registered for the subscription, and nothing is changed from "
+        "here; register Microsoft.Compute and Microsoft.Capacity",
+        supplier=KEY,
+        code=UNREGISTERED,
+        status=409,
+    )

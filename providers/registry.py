@@ -9,6 +9,15 @@ from providers.supplier import Supplier
 SUPPLIERS: dict[str, str] = {
     "azure": "providers.azure",
     "lambda": "providers.lambda_cloud",
+    "digitalocean": "providers.digitalocean",
+    "shadeform": "providers.shadeform",
+    "primeintellect": "providers.primeintellect",
+    "sfcompute": "providers.sfcompute",
+    "price_sheet": "providers.price_sheet",
+    "runpod": "providers.runpod",
+    "verda": "providers.verda",
+    "hyperstack": "providers.hyperstack",
+    "crusoe": "providers.crusoe",
 }
 """Key → the module that holds the supplier as `SUPPLIER`."""
 

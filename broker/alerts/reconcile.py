@@ -26,8 +26,13 @@ CLEARED_BECAUSE = {
     RuleName.QUOTE_EXPIRING: "quote answered or lapsed",
     RuleName.RENEWAL_HIKE: "offer answered, lapsed, or no longer that far above",
     RuleName.STALE_DATA: "answers again, or is no longer asked",
+    RuleName.CAPACITY_MISMATCH: "both books agree, or differ otherwise",
 }
 """Why an evaluation closes an alert of a rule; a rule that is missing here is never closed by one."""
+
+
+WHILE_FOUND = frozenset({RuleName.RENEWAL_HIKE, RuleName.STALE_DATA, RuleName.CAPACITY_MISMATCH})
+"""Rules whose alerts stand as long as the rule finds the same; the others hang on a deadline."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +113,6 @@ def _is_over(
         return False
     if known.rule not in CLEARED_BECAUSE:
         return False
-    if known.rule in (RuleName.RENEWAL_HIKE, RuleName.STALE_DATA):
+    if known.rule in WHILE_FOUND:
         return known.fingerprint not in found
     return known.deadline not in live

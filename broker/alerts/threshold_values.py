@@ -20,6 +20,7 @@ from broker.alerts.thresholds import (
     Band,
     DeadlineThresholds,
     HikeThresholds,
+    MismatchThresholds,
     Override,
     QuoteThresholds,
     Reach,
@@ -38,6 +39,7 @@ DEFAULTS: Mapping[RuleName, AnyThresholds] = {
     RuleName.QUOTE_EXPIRING: QuoteThresholds(),
     RuleName.LIST_PRICE_JUMP: JumpThresholds(),
     RuleName.STALE_DATA: StaleThresholds(),
+    RuleName.CAPACITY_MISMATCH: MismatchThresholds(),
 }
 LONGEST_DAYS = 3650
 """Ten years: no step and no memory of a rule reaches further."""

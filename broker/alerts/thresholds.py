@@ -110,6 +110,17 @@ class StaleThresholds:
             raise ValueError("data are at least one interval old before they can be stale")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MismatchThresholds:
+    """How many GPUs a quantity must be apart before anybody is told."""
+
+    from_gpus: int = 1
+
+    def __post_init__(self) -> None:
+        if self.from_gpus < 1:
+            raise ValueError("quantities that are no GPU apart are equal")
+
+
 class Scope(IntEnum):
     """How wide an override reaches; a greater number is narrower."""
 
@@ -152,7 +163,12 @@ class Reach:
 
 
 AnyThresholds = (
-    DeadlineThresholds | QuoteThresholds | HikeThresholds | JumpThresholds | StaleThresholds
+    DeadlineThresholds
+    | QuoteThresholds
+    | HikeThresholds
+    | JumpThresholds
+    | StaleThresholds
+    | MismatchThresholds
 )
 Thresholds = TypeVar("Thresholds", bound=AnyThresholds)
 

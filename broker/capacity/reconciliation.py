@@ -54,6 +54,7 @@ class CapacityFinding:
     contracted: str | None
     stated_price: Money | None = None
     contracted_price: Money | None = None
+    gpus_apart: int | None = None  # of a difference in quantity
     message: str
 
 
@@ -114,6 +115,7 @@ def _quantity(owned: OwnedLine, held: Sequence[Stated], on: date) -> Iterator[Ca
             stated=f"{sum(known)} GPUs",
             contracted=f"{contracted} GPUs",
             advice="ask the supplier, or correct the contract",
+            gpus_apart=abs(sum(known) - contracted),
         )
 
 
@@ -229,6 +231,7 @@ def _finding(
     advice: str,
     stated_price: Money | None = None,
     contracted_price: Money | None = None,
+    gpus_apart: int | None = None,
 ) -> CapacityFinding:
     contract, line = owned.contract, owned.line
     resources = tuple(each.holding.resource_id for each in held)
@@ -246,6 +249,7 @@ def _finding(
         contracted=contracted,
         stated_price=stated_price,
         contracted_price=contracted_price,
+        gpus_apart=gpus_apart,
         message=(
             f"{owned.label} {line.gpu_model}: the supplier says {stated}, the contract "
             f"{contracted}; {advice}"

@@ -10,6 +10,7 @@ from decimal import Decimal
 from sqlmodel import Session, col, select
 
 from broker.alerts.alert import Finding, RuleName, Severity
+from broker.alerts.capacity import mismatch_finding
 from broker.alerts.contract_ends import contract_ends, contract_scope_key
 from broker.alerts.deadlines import Deadline, deadline_finding
 from broker.alerts.hike import hike_finding, hike_severity
@@ -20,12 +21,14 @@ from broker.alerts.stale_data import Sighting, stale_finding
 from broker.alerts.thresholds import (
     DeadlineThresholds,
     HikeThresholds,
+    MismatchThresholds,
     Override,
     QuoteThresholds,
     Reach,
     StaleThresholds,
     resolve,
 )
+from broker.flows.reconcile_capacity import reconcile_books
 from broker.flows.review_renewals import quote_validities, renewal_offers
 from broker.renewals.assumptions import AssumptionName, ScopeKind
 from broker.renewals.assumptions import Scope as AboutGpu
@@ -94,6 +97,7 @@ def gather_findings(
         *ends,
         *quotes,
         *_of_offers(session, window, stored),
+        *_of_capacity(session, window, stored),
         *_of_suppliers(session, stored, at=min(now, _end_of(as_of)), poll_interval=poll_interval),
     )
     return Gathered(window=window, findings=findings, live=live_ends | live_quotes)
@@ -250,6 +254,19 @@ def _of_suppliers(
             last_poll=answer.last_poll,
         )
         finding = stale_finding(sighting, now=at, thresholds=thresholds)
+        if finding is not None:
+            yield finding
+
+
+def _of_capacity(session: Session, window: Window, stored: list[Override]) -> Iterable[Finding]:
+    for difference in reconcile_books(session, on=window.until).findings:
+        thresholds = resolve(
+            MismatchThresholds(),
+            stored,
+            rule=RuleName.CAPACITY_MISMATCH,
+            reach=Reach(supplier=difference.supplier, gpu_model=difference.gpu_model),
+        )
+        finding = mismatch_finding(difference, on=window.until, thresholds=thresholds)
         if finding is not None:
             yield finding
 

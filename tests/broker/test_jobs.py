@@ -7,11 +7,11 @@ from datetime import timedelta
 from sqlmodel import select
 
 from broker.flows.import_prices import import_prices
-from broker.jobs import is_worth_asking, schedule, suppliers_at_hand
+from broker.jobs import is_worth_asking, poll_supplier, schedule, suppliers_at_hand
 from broker.runner import Runner, Task, run_if_due
 from broker.settings import Settings
 from broker.store.engine import Database
-from broker.store.tables import AlertRow, JobRunRow, OutboxRow
+from broker.store.tables import AlertRow, JobRunRow, OutboxRow, PollRow
 from providers.access import Access
 from providers.supplier import Answer, Ask, Fetched, Page, Profile, Supplier
 from tests.broker.flows.polls import polled
@@ -116,6 +116,19 @@ def test_a_supplier_that_is_not_configured_is_put_on_record_once_and_left_alone(
     assert is_worth_asking(database, a_cloud(), with_key)
     polled(database, NOON + timedelta(hours=1), seen_at=NOON)
     assert is_worth_asking(database, a_cloud(), without)  # its key was taken away: say so, once
+
+
+def test_however_often_it_is_due_a_supplier_without_a_key_is_on_record_once(
+    database: Database,
+) -> None:
+    for part in (1, 2**20):  # two slots, the second of a shorter period
+        cloud = a_cloud(every=timedelta(days=36_500) / part)
+        job = schedule([cloud], poll_supplier)[0]
+        assert run_if_due(a_runner(database), job) is not None
+
+    with database.reading() as session:
+        assert [row.state for row in session.exec(select(PollRow))] == ["not-configured"]
+        assert {row.state for row in session.exec(select(JobRunRow))} == {"done"}
 
 
 def test_the_suppliers_of_the_registry_are_scheduled_under_different_names() -> None:

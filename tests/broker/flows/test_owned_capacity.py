@@ -5,12 +5,16 @@ from decimal import Decimal
 
 import pytest
 
+from broker.alerts.alert import RuleName
+from broker.alerts.inbox import AlertState
 from broker.capacity.reconciliation import Difference
 from broker.contracts.state import ContractState
 from broker.errors import BadInputError, NotFoundError, RefusedError
 from broker.flows.adopt_holding import Adopted, Adoption, adopt_holding
 from broker.flows.check_ledger import check_ledger
+from broker.flows.evaluate_alerts import evaluate_alerts
 from broker.flows.reconcile_capacity import reconcile
+from broker.store.alerts import AlertFilter, list_alerts
 from broker.store.contracts import contract_by_id
 from broker.store.engine import Database
 from broker.store.ledger import count
@@ -109,3 +113,26 @@ def test_a_reference_that_is_taken_is_refused_whole(database: Database) -> None:
 def test_what_nobody_shows_cannot_be_adopted(database: Database) -> None:
     with pytest.raises(NotFoundError, match="tonnage holdings list"):
         adopt(database, "no-such-thing")
+
+
+def mismatches(database: Database, *, on: date = MAY_15) -> list[tuple[str, str]]:
+    evaluate_alerts(database, as_of=on, channels=(), actor=ACTOR, clock=lambda: NOON)
+    with database.reading() as session:
+        rows = list_alerts(session, AlertFilter(rule=RuleName.CAPACITY_MISMATCH))
+    return [
+        (row.step, row.state)
+        for row in rows
+        if row.object_id.startswith(f"harbor-compute/{HARBOR}")
+    ]
+
+
+def test_a_mismatch_is_said_once_and_cleared_when_the_books_agree(database: Database) -> None:
+    keep_books(database)
+    show(database, quantity=1000)
+    step = "quantity: 1000 GPUs / 1024 GPUs"
+
+    assert mismatches(database) == [(step, AlertState.OPEN)]
+    assert mismatches(database) == [(step, AlertState.OPEN)]
+
+    show(database)
+    assert mismatches(database) == [(step, AlertState.RESOLVED)]

@@ -58,7 +58,6 @@ class Shelf:
     """What the SKU lists say: sizes by region, and the regions whose list came whole."""
 
     listed: Mapping[tuple[str, str], _Sku]
-    asked: frozenset[str]
     whole: frozenset[str]
 
     def stock_of(self, what: What) -> tuple[bool, Stock]:
@@ -78,12 +77,10 @@ class Shelf:
 def shelf_of(pages: Iterable[Page], book: OfferBook) -> Shelf:
     """Return the SKU lists of the regions; where they contradict our table is a warning."""
     listed: dict[tuple[str, str], _Sku] = {}
-    asked: set[str] = set()
     whole: set[str] = set()
     for page in pages:
         region = page.location or ""
         answer = read_page(_Skus, page, supplier=book.profile.key)
-        asked.add(region)
         if not answer.more:
             whole.add(region)
         for sku in answer.value:
@@ -91,14 +88,15 @@ def shelf_of(pages: Iterable[Page], book: OfferBook) -> Shelf:
             if machine_of(book, name) is not None:
                 _compare(name, sku, book)
                 listed[region, name] = sku
-    return Shelf(listed=listed, asked=frozenset(asked), whole=frozenset(whole))
+    return Shelf(listed=listed, whole=frozenset(whole))
 
 
 def skip_unpriced(shelf: Shelf, priced: Iterable[What], book: OfferBook) -> None:
-    """Note the sizes that are listed in a region and have no price there."""
-    known = {(what.region, what.size) for what in priced}
-    for region, size in shelf.listed.keys() - known:
-        book.skip(size, SkipReason.UNPRICED, f"listed in {region}, and no retail price came")
+    """Note the sizes that are listed in a region and have no price there, each once."""
+    unpriced = shelf.listed.keys() - {(what.region, what.size) for what in priced}
+    for size in {size for _, size in unpriced}:
+        regions = sorted(region for region, listed in unpriced if listed == size)
+        book.skip(size, SkipReason.UNPRICED, f"no retail price in {', '.join(regions)}")
 
 
 def _compare(name: str, sku: _Sku, book: OfferBook) -> None:

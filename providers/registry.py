@@ -7,7 +7,6 @@ from importlib import import_module
 from providers.supplier import Supplier
 
 SUPPLIERS: dict[str, str] = {
-    "azure": "providers.azure",
     "lambda": "providers.lambda_cloud",
     "digitalocean": "providers.digitalocean",
     "shadeform": "providers.shadeform",
@@ -18,6 +17,7 @@ SUPPLIERS: dict[str, str] = {
     "verda": "providers.verda",
     "hyperstack": "providers.hyperstack",
     "crusoe": "providers.crusoe",
+    "azure": "providers.azure",
 }
 """Key → the module that holds the supplier as `SUPPLIER`."""
 

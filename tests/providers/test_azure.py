@@ -300,6 +300,19 @@ def test_what_a_region_does_not_list_is_not_sold_there_once_the_list_is_whole() 
     assert on_demand(listed(more=True)).stock.state is StockState.UNKNOWN
 
 
+def test_a_size_without_a_price_is_told_once_with_all_its_regions() -> None:
+    pages = [
+        a_page(SKUS, {"value": [a_sku()], "more": False}, region) for region in ("westus", "eastus")
+    ]
+
+    (skip,) = SUPPLIER.parse(pages).skips
+
+    assert (skip.reason, skip.detail) == (
+        SkipReason.UNPRICED,
+        "no retail price in eastus, westus",
+    )
+
+
 def a_reservation(**changes: Any) -> Holding:
     """Return a reservation of 4 machines: `group`, `view` and `properties` may be added to."""
     path = "/subscriptions/s/resourceGroups/r/providers/Microsoft.Compute"

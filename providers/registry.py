@@ -18,6 +18,7 @@ SUPPLIERS: dict[str, str] = {
     "verda": "providers.verda",
     "hyperstack": "providers.hyperstack",
     "crusoe": "providers.crusoe",
+    "azure": "providers.azure",
 }
 """Key → the module that holds the supplier as `SUPPLIER`."""
 

@@ -67,6 +67,10 @@ class Recording:
         return cls(json.loads((FIXTURES / key / "exchanges.json").read_text(encoding="utf-8")))
 
     @property
+    def address(self) -> str:
+        return str(self.content["base_url"])
+
+    @property
     def exchanges(self) -> list[Exchange]:
         return [Exchange(each) for each in self.content["exchanges"]]
 
@@ -101,6 +105,7 @@ def serving(recording: Recording, accepts: Accepts = accepting) -> Iterator[str]
     """Serve the exchanges at an address of this machine; a missing credential is a 401.
 
     `accepts` sees each request whole, for credentials that must be verified: signatures, tokens.
+    Links in the answers lead back here: the recorded address becomes the one that was asked.
     """
 
     class Handler(BaseHTTPRequestHandler):
@@ -134,7 +139,8 @@ def serving(recording: Recording, accepts: Accepts = accepting) -> Iterator[str]
         do_GET = do_POST = _answer  # noqa: N815 - the names that http.server calls
 
         def _send(self, status: int, headers: Mapping[str, str], content: Any) -> None:
-            body = (content if isinstance(content, str) else json.dumps(content)).encode()
+            text = content if isinstance(content, str) else json.dumps(content)
+            body = text.replace(recording.address, f"http://{self.headers['host']}").encode()
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
@@ -152,6 +158,7 @@ def serving(recording: Recording, accepts: Accepts = accepting) -> Iterator[str]
 @contextmanager
 def listening(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     """Run a handler at a free port of this machine."""
+    handler.disable_nagle_algorithm = True  # or each answer waits 40 ms for an acknowledgement
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

@@ -160,6 +160,7 @@ class CoreWeave:
 
     def fetch(self, ask: Ask, access: Access) -> Fetched:
         """Read the sheet, ask for the types by zone, and for the node pools of each cluster."""
+        clusters = _clusters(access)
         parts = []
         if Capability.OFFERS in ask.wanted:
             if access.has(PRICE_SHEET):
@@ -167,7 +168,7 @@ class CoreWeave:
             if access.has(API_ACCESS):
                 parts.append(gathered(_types(access), region=None))
         if Capability.HOLDINGS in ask.wanted and access.has(API_ACCESS):
-            for zone, url in _clusters(access):
+            for zone, url in clusters:
                 if ask.regions is None or zone in ask.regions:
                     parts.append(gathered(_pools(access, zone, url), region=zone))
         fetched = joined(*parts)

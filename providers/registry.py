@@ -9,6 +9,7 @@ from providers.supplier import Supplier
 SUPPLIERS: dict[str, str] = {
     "lambda": "providers.lambda_cloud",
     "coreweave": "providers.coreweave",
+    "nebius": "providers.nebius",
     "oci": "providers.oci",
 }
 """Key → the module that holds the supplier as `SUPPLIER`."""

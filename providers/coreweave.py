@@ -70,8 +70,8 @@ PROFILE: Final = Profile(
     secrets=(API_ACCESS,),
     options=(PRICE_SHEET, CLUSTERS),
     permissions={
-        Capability.OFFERS: ("Inference Viewer",),
-        Capability.HOLDINGS: ("compute.coreweave.com/nodepools: list",),
+        Capability.OFFERS: ("view inference capacity",),
+        Capability.HOLDINGS: ("list nodepools.compute.coreweave.com in each cluster",),
     },
     paging=Paging.CURSOR,
     price_source=Source.PRICE_SHEET,

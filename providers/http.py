@@ -95,6 +95,7 @@ class Web:
             headers={"Accept": "application/json", "User-Agent": "tonnage", **self.headers},
             auth=self.auth,
             follow_redirects=False,
+            transport=self.access.transport,
             trust_env=True,
         )
 

@@ -61,12 +61,12 @@ PROFILE: Final = Profile(
     options=(CREDENTIALS_FILE, TENANT),
     permissions={
         Capability.OFFERS: (
-            "iam.projects: list",
-            "compute.platforms: list",
-            "billing.calculator: estimate",
+            "view projects of the tenant",
+            "view compute platforms",
+            "estimate prices with the billing calculator",
         ),
-        Capability.STOCK: ("capacity.resourceAdvice: list",),
-        Capability.HOLDINGS: ("capacity.capacityBlockGroups: list",),
+        Capability.STOCK: ("view resource advice",),
+        Capability.HOLDINGS: ("view capacity block groups",),
     },
     paging=Paging.SDK,
     licence="Nebius terms of service; answers are for the account's own use",

@@ -71,9 +71,7 @@ PROFILE: Final = Profile(
     permissions={
         Capability.OFFERS: ("inspect tenancies", "inspect compartments"),
         # A report is created and changes nothing; Oracle has no lesser verb for it.
-        Capability.STOCK: (
-            "manage compute-capacity-reports where request.operation='CreateComputeCapacityReport'",
-        ),
+        Capability.STOCK: ("manage compute-capacity-reports",),
         Capability.HOLDINGS: ("read compute-capacity-reservations",),
     },
     paging=Paging.HEADER,

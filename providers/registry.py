@@ -8,6 +8,15 @@ from providers.supplier import Supplier
 
 SUPPLIERS: dict[str, str] = {
     "lambda": "providers.lambda_cloud",
+    "digitalocean": "providers.digitalocean",
+    "shadeform": "providers.shadeform",
+    "primeintellect": "providers.primeintellect",
+    "sfcompute": "providers.sfcompute",
+    "price_sheet": "providers.price_sheet",
+    "runpod": "providers.runpod",
+    "verda": "providers.verda",
+    "hyperstack": "providers.hyperstack",
+    "crusoe": "providers.crusoe",
     "coreweave": "providers.coreweave",
     "nebius": "providers.nebius",
     "oci": "providers.oci",

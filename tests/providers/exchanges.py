@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -85,15 +85,27 @@ class Recording:
         return list(self.content.get("expected_reservations", []))
 
 
+Accepts = Callable[[str, str, Mapping[str, str], bytes], bool]
+"""Says whether a request is signed in: method, target with query, headers, body."""
+
+
+def accepting(_method: str, _target: str, _headers: Mapping[str, str], _body: bytes) -> bool:
+    """Accept every request: the recorded headers are all that it must carry."""
+    return True
+
+
 @contextmanager
-def serving(recording: Recording) -> Iterator[str]:
-    """Serve the exchanges at an address of this machine; a missing credential is a 401."""
+def serving(recording: Recording, accepts: Accepts = accepting) -> Iterator[str]:
+    """Serve the exchanges at an address of this machine; a missing credential is a 401.
+
+    `accepts` sees each request whole, for credentials that must be verified: signatures, tokens.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def _answer(self) -> None:
-            self.rfile.read(int(self.headers.get("content-length") or 0))
+            body = self.rfile.read(int(self.headers.get("content-length") or 0))
             split = urlsplit(self.path)
             query = {name: values[-1] for name, values in parse_qs(split.query).items()}
             fitting = [
@@ -103,10 +115,11 @@ def serving(recording: Recording) -> Iterator[str]:
                 self._send(404, {}, {"error": f"nothing recorded for {self.command} {split.path}"})
                 return
             best = max(fitting, key=lambda each: len(each.request.get("query", {})))
-            if not best.is_signed_in(
-                {name.title(): value for name, value in self.headers.items()}
-                | dict(self.headers.items())
-            ):
+            headers = {name.title(): value for name, value in self.headers.items()} | dict(
+                self.headers.items()
+            )
+            signed_in = best.is_signed_in(headers)
+            if not (signed_in and accepts(self.command, self.path, headers, body)):
                 self._send(401, {}, {"error": "no credential of the recorded form"})
                 return
             answer = best.response

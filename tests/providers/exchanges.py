@@ -159,7 +159,6 @@ def serving(recording: Recording, accepts: Accepts = accepting) -> Iterator[str]
 def listening(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     """Run a handler at a free port of this machine."""
     handler.disable_nagle_algorithm = True  # or each answer waits 40 ms for an acknowledgement
-    handler.disable_nagle_algorithm = True  # else each answer waits 40 ms for an acknowledgement
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

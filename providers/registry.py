@@ -13,6 +13,7 @@ SUPPLIERS: dict[str, str] = {
     "primeintellect": "providers.primeintellect",
     "sfcompute": "providers.sfcompute",
     "price_sheet": "providers.price_sheet",
+    "vast": "providers.vast",
 }
 """Key → the module that holds the supplier as `SUPPLIER`."""
 

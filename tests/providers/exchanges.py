@@ -36,12 +36,20 @@ class Exchange:
     def name(self) -> str:
         return str(self.content["name"])
 
-    def fits(self, method: str, path: str, query: Mapping[str, str]) -> bool:
+    @property
+    def conditions(self) -> int:
+        """Return how many fields of the query and the body the request must hold."""
+        return len(self.request.get("query", {})) + len(self.request.get("body_holds", {}))
+
+    def fits(self, method: str, path: str, query: Mapping[str, str], body: Any = None) -> bool:
         recorded = {name: str(value) for name, value in self.request.get("query", {}).items()}
+        held = self.request.get("body_holds", {}).items()
+        sent = body if isinstance(body, dict) else {}
         return (
             self.request["method"] == method
             and _pattern(self.request["path"]).fullmatch(path) is not None
             and all(query.get(name) == value for name, value in recorded.items())
+            and all(sent.get(name) == value for name, value in held)
         )
 
     def is_signed_in(self, headers: Mapping[str, str]) -> bool:
@@ -93,16 +101,20 @@ def serving(recording: Recording) -> Iterator[str]:
         protocol_version = "HTTP/1.1"
 
         def _answer(self) -> None:
-            self.rfile.read(int(self.headers.get("content-length") or 0))
+            sent = self.rfile.read(int(self.headers.get("content-length") or 0))
+            is_json = "json" in self.headers.get("content-type", "")
+            body = json.loads(sent) if sent and is_json else None
             split = urlsplit(self.path)
             query = {name: values[-1] for name, values in parse_qs(split.query).items()}
             fitting = [
-                each for each in recording.exchanges if each.fits(self.command, split.path, query)
+                each
+                for each in recording.exchanges
+                if each.fits(self.command, split.path, query, body)
             ]
             if not fitting:
                 self._send(404, {}, {"error": f"nothing recorded for {self.command} {split.path}"})
                 return
-            best = max(fitting, key=lambda each: len(each.request.get("query", {})))
+            best = max(fitting, key=lambda each: each.conditions)
             if not best.is_signed_in(
                 {name.title(): value for name, value in self.headers.items()}
                 | dict(self.headers.items())

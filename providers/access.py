@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+import httpx2
+
 
 def _utc_now() -> datetime:
     return datetime.fromtimestamp(time.time(), UTC)
@@ -17,7 +19,7 @@ def _utc_now() -> datetime:
 class Access:
     """What an adapter may use of the outside world.
 
-    `environment` holds `TONNAGE_<SUPPLIER>_…`; its values are never shown. `deadline` is on the
+    `transport` stands in the place of the network, to replay recorded answers. `environment` holds `TONNAGE_<SUPPLIER>_…`; its values are never shown. `deadline` is on the
     monotonic clock: no request begins after it.
     """
 
@@ -26,6 +28,7 @@ class Access:
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     deadline: float | None = None
+    transport: httpx2.BaseTransport | None = None
 
     def value(self, name: str) -> str | None:
         """Return a variable, or None when it is unset or empty."""

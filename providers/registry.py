@@ -7,12 +7,18 @@ from importlib import import_module
 from providers.supplier import Supplier
 
 SUPPLIERS: dict[str, str] = {
+    "gcp": "providers.gcp",
     "lambda": "providers.lambda_cloud",
     "digitalocean": "providers.digitalocean",
     "shadeform": "providers.shadeform",
     "primeintellect": "providers.primeintellect",
     "sfcompute": "providers.sfcompute",
     "price_sheet": "providers.price_sheet",
+    "runpod": "providers.runpod",
+    "verda": "providers.verda",
+    "hyperstack": "providers.hyperstack",
+    "crusoe": "providers.crusoe",
+    "azure": "providers.azure",
     "vast": "providers.vast",
 }
 """Key → the module that holds the supplier as `SUPPLIER`."""

@@ -12,7 +12,7 @@ from datetime import UTC, date, timedelta
 from enum import StrEnum
 
 from broker.capacity.matching import OWNING, OwnedLine, Stated, match
-from pricing.holding import HoldingKind
+from pricing.holding import Holding, HoldingKind
 from pricing.money import Money
 
 PRICE_DECIMALS = 4
@@ -189,7 +189,7 @@ def _announced(owned: OwnedLine, held: Sequence[Stated], each: Stated) -> Iterat
 def _not_in_ledger(each: Stated) -> CapacityFinding:
     holding = each.holding
     model = None if holding.gpu is None else holding.gpu.model
-    what = f"{holding.gpus} {model}" if holding.gpus is not None and model else holding.native_type
+    what = _amount(holding)
     return CapacityFinding(
         difference=Difference.NOT_IN_LEDGER,
         supplier=holding.supplier,
@@ -199,15 +199,23 @@ def _not_in_ledger(each: Stated) -> CapacityFinding:
         contract_ref=None,
         line_no=None,
         gpu_model=model,
-        stated=f"{what or 'a commitment'}, {holding.state.value}",
+        stated=f"{what}, {holding.state.value}",
         contracted=None,
         stated_price=holding.price_per_gpu_hour,
         message=(
             f"{holding.supplier} shows {holding.kind.value} {holding.resource_id} "
-            f"({what or 'a commitment'}) that no contract line accounts for; "
+            f"({what}) that no contract line accounts for; "
             "adopt it: tonnage holdings adopt"
         ),
     )
+
+
+def _amount(holding: Holding) -> str:
+    if holding.gpus is not None:
+        return f"{holding.gpus} {holding.gpu.model if holding.gpu else 'GPUs'}"
+    if holding.quantity is not None:
+        return f"{holding.quantity} x {holding.native_type or holding.unit.value}"
+    return holding.native_type or "a promise to spend"
 
 
 def _not_at_supplier(owned: OwnedLine, on: date) -> CapacityFinding:

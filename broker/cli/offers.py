@@ -50,13 +50,18 @@ def offers(
     if as_json:
         print_json(shown.model_dump(mode="json"))
         return
-    _print_offers(shown)
+    print_offers(shown)
+
+
+def print_offers(shown: OfferList) -> None:
+    """Print offers as a table, and below them what we own of the GPU."""
+    _print_market(shown)
     if shown.owned:
         typer.echo()
         _print_owned(shown)
 
 
-def _print_offers(shown: OfferList) -> None:
+def _print_market(shown: OfferList) -> None:
     print_table(
         (
             "supplier",
@@ -130,7 +135,9 @@ def _seller(offer: OfferOut) -> str:
 
 
 def _terms(offer: OfferOut) -> str:
-    months = f" {offer.term_months} months" if offer.term_months else ""
+    months = ""
+    if offer.term_months:
+        months = f" {offer.term_months} month{'' if offer.term_months == 1 else 's'}"
     window = ""
     if offer.window_start and offer.window_end:
         window = f" {offer.window_start:%d %b}-{offer.window_end:%d %b}"

@@ -10,7 +10,7 @@ import typer
 from broker.api.wire.holdings import CapacityReconciliation
 from broker.cli.console import FOUND_WRONG, opened, print_json, print_table, read_settings
 from broker.clock import today
-from broker.flows.reconcile_capacity import reconcile
+from broker.flows.reconcile_capacity import Reconciliation, reconcile
 
 app = typer.Typer(no_args_is_help=True, help="Where others' books and ours differ.")
 
@@ -34,19 +34,7 @@ def capacity(
     if as_json:
         print_json(CapacityReconciliation.of(result).model_dump(mode="json"))
     else:
-        print_table(
-            ("difference", "supplier", "about", "supplier says", "contract says"),
-            [
-                (
-                    found.difference.value,
-                    found.supplier,
-                    found.object_id,
-                    found.stated,
-                    found.contracted,
-                )
-                for found in result.findings
-            ],
-        )
+        print_differences(result)
         typer.echo(
             f"{result.holdings} holdings and {result.lines} contract lines compared on "
             f"{result.on}: {len(result.findings)} differences",
@@ -54,3 +42,20 @@ def capacity(
         )
     if result.findings:
         raise typer.Exit(FOUND_WRONG)
+
+
+def print_differences(result: Reconciliation) -> None:
+    """Print the differences as a table."""
+    print_table(
+        ("difference", "supplier", "about", "supplier says", "contract says"),
+        [
+            (
+                found.difference.value,
+                found.supplier,
+                found.object_id,
+                found.stated,
+                found.contracted,
+            )
+            for found in result.findings
+        ],
+    )

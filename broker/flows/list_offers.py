@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -16,10 +16,10 @@ from broker.contracts.line import Line
 from broker.contracts.sheets.suppliers import supplier_slug
 from broker.contracts.state import IN_FORCE
 from broker.contracts.supplier import MARKET_CLASS, Supplier, TierFact
-from broker.store.contracts import all_contracts, all_suppliers
+from broker.store.contracts import all_suppliers, contract_by_id
 from broker.store.engine import Database
 from broker.store.offers import ANY_OFFER, FoundOffer, OfferFilter, find_offers
-from broker.store.tables import HoldingRow
+from broker.store.tables import ContractLineRow, HoldingRow
 from pricing.holding import HoldingState
 from pricing.money import Currency, Money
 from pricing.offer import StockUnit
@@ -117,7 +117,7 @@ def _owned(session: Session, wanted: OfferFilter, *, today: date) -> list[OwnedC
     holdings = _live_holdings(session, wanted)
     lines = [
         (contract, line)
-        for contract in all_contracts(session)
+        for contract in _contracts_of(session, wanted)
         if contract.state in IN_FORCE
         for line in contract.lines
         if _is_wanted(line, wanted) and (line.end_on is None or today < line.end_on)
@@ -135,6 +135,15 @@ def _owned(session: Session, wanted: OfferFilter, *, today: date) -> list[OwnedC
     ]
     owned += [_of_holding(row) for row in holdings if row.contract_id not in adopted]
     return sorted(owned, key=lambda one: (one.supplier, one.source, one.name))
+
+
+def _contracts_of(session: Session, wanted: OfferFilter) -> Iterator[Contract]:
+    """Yield the contracts that may hold such a GPU: reading all of a large book takes long."""
+    query = select(ContractLineRow.contract_id).distinct()
+    if wanted.gpu_model is not None:
+        query = query.where(ContractLineRow.gpu_model == wanted.gpu_model)
+    for contract_id in session.exec(query).all():
+        yield contract_by_id(session, contract_id)
 
 
 def _live_holdings(session: Session, wanted: OfferFilter) -> Sequence[HoldingRow]:

@@ -28,6 +28,8 @@ IDS_PER_QUERY = 500
 
 ROWS_PER_STATEMENT = 5_000
 
+NO_FLAGS = "[]"
+
 _OFFERS = Table.metadata.tables[OfferRow.__tablename__]
 _CHANGES = Table.metadata.tables[OfferChangeRow.__tablename__]
 _OFFER_NAMES = UUID("0d3a5f0e-7c1b-5f0a-9a63-3b1f6ad0c9e4")
@@ -216,7 +218,7 @@ def _row(taken: TakenOffer) -> dict[str, Any]:
         "min_units": offer.min_units,
         "unit_step": offer.unit_step,
         "price_kind": offer.price_kind,
-        "flags": json.dumps(offer.flags),
+        "flags": json.dumps(offer.flags) if offer.flags else NO_FLAGS,
         "source": offer.source,
         "digest": taken.digest,
         "gone_at": None,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, func, select
+from sqlalchemy import ColumnElement, Row, and_, func, select
 from sqlmodel import Session
 
+from broker.store.offer_changes import NO_FLAGS
 from broker.store.polls import NO_REGION
 from broker.store.tables import OfferChangeRow, OfferRow, PollPlaceRow, Table
 from pricing.offer import OfferClass, StockState, StockUnit, Terms
@@ -23,6 +24,24 @@ OBTAINABLE = (StockState.IN_STOCK.value, StockState.CONSTRAINED.value)
 _OFFERS = Table.metadata.tables[OfferRow.__tablename__]
 _PLACES = Table.metadata.tables[PollPlaceRow.__tablename__]
 _CHANGES = Table.metadata.tables[OfferChangeRow.__tablename__]
+_REGION = func.coalesce(_OFFERS.c.region, NO_REGION)
+_WITH_PLACE = select(_OFFERS, _PLACES.c.state, _PLACES.c.seen_at).select_from(
+    _OFFERS.outerjoin(
+        _PLACES, and_(_PLACES.c.supplier == _OFFERS.c.supplier, _PLACES.c.region == _REGION)
+    )
+)
+
+_NAMES = (*_OFFERS.c.keys(), "place_state", "place_seen_at")
+_TERMS = {terms.value: terms for terms in Terms}
+_CLASSES: dict[str | None, OfferClass | None] = {
+    None: None,
+    **{each.value: each for each in OfferClass},
+}
+_STATES = {state.value: state for state in StockState}
+_UNITS: dict[str | None, StockUnit | None] = {
+    None: None,
+    **{unit.value: unit for unit in StockUnit},
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,8 +153,7 @@ def find_offers(session: Session, wanted: OfferFilter = ANY_OFFER) -> list[Found
     if len(rows) < wanted.limit and wanted.max_usd_per_gpu_hour is None:
         left = wanted.limit - len(rows)
         rows += _ordered(session, [*conditions, price.is_(None)], [], limit=left)
-    places = _places(session, {row.supplier for row in rows})
-    return [_found(row, places.get((row.supplier, row.region or NO_REGION))) for row in rows]
+    return [_found(row) for row in rows]
 
 
 def offer_history(session: Session, offer_id: str) -> list[OfferChange]:
@@ -162,9 +180,8 @@ def _ordered(
     limit: int,
 ) -> list[Row[Any]]:
     offers = _OFFERS.c
-    region = func.coalesce(offers.region, NO_REGION)
-    ties = (offers.supplier, offers.native_id, region, offers.id)
-    query = select(*_READ).where(*conditions).order_by(*order, *ties).limit(limit)
+    ties = (offers.supplier, offers.native_id, _REGION, offers.id)
+    query = _WITH_PLACE.where(*conditions).order_by(*order, *ties).limit(limit)
     return list(session.execute(query).all())
 
 
@@ -192,28 +209,16 @@ def _conditions(wanted: OfferFilter) -> list[ColumnElement[bool]]:
     return found
 
 
-def _places(
-    session: Session, suppliers: Iterable[str]
-) -> Mapping[tuple[str, str], tuple[str, datetime | None]]:
-    places = _PLACES.c
-    query = select(places.supplier, places.region, places.state, places.seen_at).where(
-        places.supplier.in_(sorted(suppliers))
-    )
-    return {(row.supplier, row.region): (row.state, row.seen_at) for row in session.execute(query)}
-
-
-_NOT_SHOWN = frozenset({"form_factor", "digest"})
-_READ = tuple(column for column in _OFFERS.c if column.name not in _NOT_SHOWN)
-
-
-def _found(row: Row[Any], place: tuple[str, datetime | None] | None) -> FoundOffer:
-    state, whole_at = place or ("failed", None)
-    told = dict(row._mapping)
-    told["terms"] = Terms(row.terms)
-    told["offer_class"] = OfferClass(row.offer_class) if row.offer_class else None
-    told["stock_state"] = StockState(row.stock_state)
-    told["stock_unit"] = StockUnit(row.stock_unit) if row.stock_unit else None
-    told["flags"] = tuple(json.loads(row.flags))
+def _found(row: Row[Any]) -> FoundOffer:
+    told: dict[str, Any] = dict(zip(_NAMES, row, strict=True))
+    state, whole_at = told.pop("place_state"), told.pop("place_seen_at")
+    del told["form_factor"], told["digest"]
+    told["terms"] = _TERMS[told["terms"]]
+    told["offer_class"] = _CLASSES[told["offer_class"]]
+    told["stock_state"] = _STATES[told["stock_state"]]
+    told["stock_unit"] = _UNITS[told["stock_unit"]]
+    told["flags"] = () if told["flags"] == NO_FLAGS else tuple(json.loads(told["flags"]))
     # A place that answers in part moves an offer after its last whole answer.
-    seen_at = row.changed_at if whole_at is None else max(whole_at, row.changed_at)
-    return FoundOffer(**told, seen_at=row.gone_at or seen_at, is_stale=state != "ok")
+    changed_at = told["changed_at"]
+    seen_at = changed_at if whole_at is None else max(whole_at, changed_at)
+    return FoundOffer(**told, seen_at=told["gone_at"] or seen_at, is_stale=state != "ok")

@@ -40,6 +40,7 @@ IDS_PER_QUERY = 500
 """Well under the number of parameters that either database takes in one statement."""
 
 _LEVELS = Table.metadata.tables[PriceLevelRow.__tablename__]
+_SIGHTINGS = Table.metadata.tables[PriceSightingRow.__tablename__]
 _Item = TypeVar("_Item")
 
 
@@ -93,12 +94,13 @@ def add_seen_prices(
     addition = PriceAddition(
         record=record,
         series=[row for row in wanted if known.get(row.id) != row],
-        sightings=list(_sightings(record.id, fresh, seen)),
+        sightings=(),  # written below: thousands a day, and without a row object each
         levels={},
         unmapped=(),
         mapped_by_now=frozenset(),
     )
     add_prices(session, addition, on_progress=lambda _done, _total: None)
+    session.execute(insert(_SIGHTINGS), list(_sightings(record.id, fresh, seen)))
     late = {owner for owner in fresh if days[owner].has_later}
     _rebuild(session, late)
     _extend(session, {owner: new for owner, new in fresh.items() if owner not in late}, days, seen)
@@ -139,19 +141,17 @@ def _series_row(owner: str, supplier: str, product: SeenProduct) -> PriceSeriesR
 
 def _sightings(
     import_id: str, fresh: Mapping[str, Sequence[Decimal]], seen: SeenPrices
-) -> Iterator[PriceSightingRow]:
-    line = 0
-    for owner, prices in fresh.items():
-        for price in prices:
-            line += 1
-            yield PriceSightingRow(
-                import_id=import_id,
-                line_no=line,
-                series_id=owner,
-                observed_on=seen.on,
-                price_per_gpu_hour=price,
-                fetched_at=seen.at,
-            )
+) -> Iterator[dict[str, Any]]:
+    found = ((owner, price) for owner, prices in fresh.items() for price in prices)
+    for line, (owner, price) in enumerate(found, start=1):
+        yield {
+            "import_id": import_id,
+            "line_no": line,
+            "series_id": owner,
+            "observed_on": seen.on,
+            "price_per_gpu_hour": price,
+            "fetched_at": seen.at,
+        }
 
 
 def _prices_on(session: Session, ids: Collection[str], day: date) -> Mapping[str, set[Decimal]]:

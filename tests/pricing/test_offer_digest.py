@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -14,7 +15,7 @@ from pricing.offer import OfferClass, PriceUnit, QuotedPrice, Stock, StockState,
 from pricing.offer_digest import digest_of, offer_text
 from tests.readings import SEEN, an_offer
 
-OTHERWISE = {
+OTHERWISE: dict[str, Any] = {
     "native_id": "gpu.8x.v2",
     "region": None,
     "zone": "a",

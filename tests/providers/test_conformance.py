@@ -435,7 +435,10 @@ def _renamed(page: Page, spelling: str, other: str) -> Page:
 
 
 def _without_numbers(page: Page) -> Page:
-    content = json.loads(page.body)
+    try:
+        content = json.loads(page.body)
+    except ValueError:
+        return page  # a price sheet of ours, no answer of the supplier's
     return _with_body(page, json.dumps(_wordy(content)).encode())
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sqlmodel import func, select
+from sqlmodel import col, func, select
 
 from broker.flows.import_fx import import_fx
 from broker.flows.ingest_reading import PollReport, ingest_reading
@@ -470,8 +470,8 @@ def replayed(database: Database, at: datetime) -> Books:
         query = (
             select(OfferRow.native_id, OfferRow.region, OfferChangeRow)
             .join(OfferChangeRow)
-            .where(OfferChangeRow.at <= at)
-            .order_by(OfferChangeRow.at)
+            .where(col(OfferChangeRow.at) <= at)
+            .order_by(col(OfferChangeRow.at))
         )
         last = {(name, region or ""): change for name, region, change in session.exec(query)}
     return {

@@ -1,7 +1,7 @@
 """Vast.ai, a market of hosts: each row of its search is one machine that somebody offers.
 
 The search is public, a POST, and has a limit but no pages: it is asked once for each name of a GPU,
-cheapest first, and an answer as long as the limit makes the reading partial. Prices are dollars
+cheapest first, and dearer offers than fit are none of ours (the reading warns). Prices are dollars
 an hour for all GPUs of the row: `dph_base` for the machine, `dph_total` with the least disk,
 `min_bid` the bid that gets it now on interruptible terms. One name means two cards for the A100:
 `gpu_ram`, in MiB of one GPU, tells them apart. A machine that is offered in parts comes as several
@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -32,7 +31,6 @@ from providers.supplier import (
     Fetched,
     GoldenPrice,
     Page,
-    PlaceState,
     Profile,
     Sharing,
 )
@@ -107,14 +105,10 @@ class Vast:
         return ()
 
     def fetch(self, ask: Ask, access: Access) -> Fetched:
-        """Search for each name of a GPU; a list that the limit cut off makes it partial."""
+        """Search for each name of a GPU."""
         if not ask.wanted & PROFILE.capabilities:
             return Fetched(pages=(), places=())
-        fetched = gathered(self._pages(access), region=None)
-        if not any(_is_cut_off(page) for page in fetched.pages):
-            return fetched
-        places = (replace(place, state=PlaceState.PARTIAL) for place in fetched.places)
-        return replace(fetched, places=tuple(places))
+        return gathered(self._pages(access), region=None)
 
     def _pages(self, access: Access) -> Iterator[Page]:
         with Web(profile=PROFILE, access=access, classify=classify) as web:
@@ -126,16 +120,17 @@ class Vast:
         """Return an offer on demand for each machine, and on spot terms where bids are taken."""
         book = OfferBook(profile=PROFILE)
         for page in pages:
+            found = read_page(_Found, page, supplier=KEY).offers
+            if len(found) >= MOST_ROWS:
+                book.warn(f"{page.call}: {MOST_ROWS} offers, the limit; dearer ones are not listed")
             rows, skips = read_rows(
                 _Row,
-                read_page(_Found, page, supplier=KEY).offers,
+                found,
                 name_of=lambda row: row["id"],
                 call=page.call,
                 supplier=KEY,
             )
             book.skip_all(skips)
-            if _is_cut_off(page):
-                book.warn(f"{page.call}: cut off after {MOST_ROWS} offers; the dearer are missing")
             for row in rows:
                 _add(book, row, page)
         return book.answer()
@@ -159,10 +154,6 @@ def _search_for(gpu_name: str) -> dict[str, Any]:
         "order": [["dph_base", "asc"]],
         "limit": MOST_ROWS,
     }
-
-
-def _is_cut_off(page: Page) -> bool:
-    return len(read_page(_Found, page, supplier=KEY).offers) >= MOST_ROWS
 
 
 def _add(book: OfferBook, row: _Row, page: Page) -> None:

@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, false, func, insert, or_, select, update
 from sqlmodel import Session
 
 from broker.store.polls import NO_REGION
@@ -77,10 +77,9 @@ def standing_offers(
     session: Session, supplier: str, regions: Collection[str]
 ) -> dict[str, StandingOffer]:
     """Return the offers on record of some places of a supplier, gone ones too, by id."""
-    place = func.coalesce(_OFFERS.c.region, NO_REGION)
     columns = (
         _OFFERS.c.id,
-        place,
+        func.coalesce(_OFFERS.c.region, NO_REGION),
         _OFFERS.c.digest,
         _OFFERS.c.price_per_instance,
         _OFFERS.c.currency,
@@ -92,7 +91,9 @@ def standing_offers(
     wanted = sorted(regions)
     for start in range(0, len(wanted), IDS_PER_QUERY):
         some = wanted[start : start + IDS_PER_QUERY]
-        query = select(*columns).where(_OFFERS.c.supplier == supplier, place.in_(some))
+        region = _OFFERS.c.region  # plain, so that the index serves
+        place = or_(region.in_(some), region.is_(None) if NO_REGION in some else false())
+        query = select(*columns).where(_OFFERS.c.supplier == supplier, place)
         for row_id, region, digest, price, currency, state, count, is_gone in session.execute(
             query
         ):

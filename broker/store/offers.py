@@ -182,7 +182,8 @@ def _ordered(
     offers = _OFFERS.c
     ties = (offers.supplier, offers.native_id, _REGION, offers.id)
     query = _WITH_PLACE.where(*conditions).order_by(*order, *ties).limit(limit)
-    return list(session.execute(query).all())
+    # Past the session: nothing here becomes an object that it would have to watch.
+    return list(session.connection().execute(query).all())
 
 
 def _conditions(wanted: OfferFilter) -> list[ColumnElement[bool]]:

@@ -120,7 +120,7 @@ def changes_of(
     new: list[Mapping[str, Any]] = []
     moved: list[Mapping[str, Any]] = []
     history: list[Mapping[str, Any]] = []
-    for one in sorted(taken, key=lambda one: one.id):
+    for one in sorted(taken, key=_by_likeness):
         before = standing.get(one.id)
         if before is not None and before.digest == one.digest and not before.is_gone:
             continue
@@ -150,6 +150,16 @@ def write_changes(session: Session, changes: OfferChanges, *, at: datetime) -> N
         session.execute(statement.values(gone_at=at, changed_at=at), gone)
     for history in _in_pieces(changes.history):
         session.execute(insert(_CHANGES), history)
+
+
+def _by_likeness(taken: TakenOffer) -> tuple[str, str, int, str]:
+    """Return where an offer is written: beside those that are searched for together.
+
+    A database keeps rows about in the order in which they came, and a search then reads a few
+    pages instead of one for every row.
+    """
+    offer = taken.offer
+    return offer.region or NO_REGION, offer.gpu.model, offer.gpu_count, taken.id
 
 
 _CHANGING = ("price_per_instance", "currency", "stock_state", "stock_count")

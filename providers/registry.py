@@ -7,6 +7,7 @@ from importlib import import_module
 from providers.supplier import Supplier
 
 SUPPLIERS: dict[str, str] = {
+    "aws": "providers.aws",
     "lambda": "providers.lambda_cloud",
 }
 """Key → the module that holds the supplier as `SUPPLIER`."""

@@ -16,7 +16,8 @@ from pricing.offer import PriceUnit
 from providers.access import Access
 from providers.aws_errors import KEY
 from providers.aws_holdings import holdings, quotas
-from providers.aws_prices import add_blocks, add_listed, spot_prices
+from providers.aws_market import add_blocks, spot_prices
+from providers.aws_prices import add_listed
 from providers.aws_questions import (
     BLOCK_HOURS_OPTION,
     REGIONS_OPTION,

@@ -182,7 +182,8 @@ def holdings(pages: Iterable[Page], listing: Listing) -> tuple[Holding, ...]:
     for block, page in blocks:
         if not kept & {block.capacity_block_id, *block.capacity_reservation_ids}:
             found.append(_of_block(block, listing, page))
-    return tuple(sorted(found, key=lambda each: (each.resource_id, each.region or "")))
+    told = {(each.resource_id, each.region or ""): each for each in found}  # a row may repeat
+    return tuple(told[key] for key in sorted(told))
 
 
 def quotas(pages: Iterable[Page]) -> tuple[Quota, ...]:

@@ -13,7 +13,8 @@ from pricing.hardware import UnknownGpuError, canonical_gpu
 from providers.access import Access
 from providers.aws_errors import KEY, out_of_time
 from providers.aws_holdings import OWN_BLOCKS, QUOTAS, RESERVATIONS, RESERVED, SAVINGS
-from providers.aws_prices import BLOCKS, LINUX, PLAIN, PRICES, SPOT
+from providers.aws_market import BLOCKS, LINUX, SPOT
+from providers.aws_prices import PLAIN, PRICES
 from providers.aws_session import AT_ONCE, Cloud
 from providers.aws_types import LISTED, PATTERNS, TYPES, ULTRASERVERS, ZONES, Kind, kinds_on
 from providers.errors import ErrorKind
@@ -54,20 +55,26 @@ class Questions:
         """
         self.cloud.open("ec2")
         regions, skipped = self._regions()
-        for region in regions:
-            self.cloud.open("ec2", region)
-            if Capability.QUOTAS in self.ask.wanted:
-                self.cloud.open("service-quotas", region)
-        self.cloud.open("pricing")
-        self.cloud.open("savingsplans")
+        self._open(regions)
         tasks: list[tuple[str | None, Task]] = [
             (region, partial(self._region, region)) for region in regions
         ]
         if Capability.HOLDINGS in self.ask.wanted:
             tasks.append((None, self._savings_plans))
-        parts = self._at_once(tasks)
+        parts = at_once(tasks, access=self.access)
         whole = joined(Fetched(pages=(), places=skipped), *parts)
         return joined(whole, self._prices(whole))
+
+    def _open(self, regions: Sequence[str]) -> None:
+        wanted = self.ask.wanted
+        for region in regions:
+            self.cloud.open("ec2", region)
+            if Capability.QUOTAS in wanted:
+                self.cloud.open("service-quotas", region)
+        if Capability.OFFERS in wanted:
+            self.cloud.open("pricing")
+        if Capability.HOLDINGS in wanted:
+            self.cloud.open("savingsplans")
 
     def _regions(self) -> tuple[list[str], tuple[Place, ...]]:
         """Return the regions to ask, and those that are left out with the reason."""
@@ -168,8 +175,8 @@ class Questions:
 
     def _block_questions(self, kinds: Mapping[str, Kind]) -> Iterator[dict[str, Any]]:
         racks = {native_type for native_type, _ in ULTRASERVERS.values()}
-        hours = [int(each) for each in sorted(_words(self.access, BLOCK_HOURS_OPTION))]
-        for length in hours or [int(each) for each in BLOCK_HOURS]:
+        stated = {word for word in _words(self.access, BLOCK_HOURS_OPTION) if word.isdecimal()}
+        for length in sorted(map(int, stated or BLOCK_HOURS)):
             for name, kind in kinds.items():
                 if "capacity-block" in kind.sold_as and name not in racks:
                     yield {
@@ -231,7 +238,10 @@ class Questions:
         types = [page for page in so_far.pages if page.call == TYPES]
         names = self._wanted(kinds_on(types, OfferBook(profile=self.profile)))
         regions = [place.region for place in so_far.places if place.state in _READ and place.region]
-        parts = self._at_once([(None, partial(self._priced, name, regions)) for name in names])
+        questions: list[tuple[str | None, Task]] = [
+            (None, partial(self._priced, name, regions)) for name in names
+        ]
+        parts = at_once(questions, access=self.access)
         failures = [part.places[0] for part in parts if part.places[0].state is not PlaceState.OK]
         return Fetched(
             pages=tuple(page for part in parts for page in part.pages),
@@ -268,18 +278,19 @@ class Questions:
             return dict(kinds)
         return {name: kind for name, kind in kinds.items() if _model(kind) in models}
 
-    def _at_once(self, tasks: Sequence[tuple[str | None, Task]]) -> list[Fetched]:
-        """Run tasks side by side; one that the deadline overtakes is a failed place."""
-        pool = ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix="aws")
-        futures = [(region, pool.submit(task)) for region, task in tasks]
-        wait([future for _, future in futures], timeout=self.access.seconds_left())
-        pool.shutdown(wait=False, cancel_futures=True)
-        return [
-            future.result()
-            if future.done() and not future.cancelled()
-            else Fetched(pages=(), places=(failed(region, out_of_time(region)),))
-            for region, future in futures
-        ]
+
+def at_once(tasks: Sequence[tuple[str | None, Task]], *, access: Access) -> list[Fetched]:
+    """Run tasks side by side; the region of one that the deadline overtakes is a failed place."""
+    pool = ThreadPoolExecutor(max_workers=AT_ONCE, thread_name_prefix=KEY)
+    futures = [(region, pool.submit(task)) for region, task in tasks]
+    wait([future for _, future in futures], timeout=access.seconds_left())
+    pool.shutdown(wait=False, cancel_futures=True)
+    return [
+        future.result()
+        if future.done() and not future.cancelled()
+        else Fetched(pages=(), places=(failed(region, out_of_time(region)),))
+        for region, future in futures
+    ]
 
 
 def _model(kind: Kind) -> str | None:

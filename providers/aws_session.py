@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import json
 import logging
+import os
+import socket
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from importlib.util import find_spec
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -27,6 +30,8 @@ HOME: Final = "us-east-1"
 PROFILE_NAME: Final = "TONNAGE_AWS_PROFILE"
 ATTEMPTS: Final = 4
 AT_ONCE: Final = 8
+METADATA_OFF: Final = "AWS_EC2_METADATA_DISABLED"
+METADATA_HOST: Final = "169.254.169.254"
 METADATA_SECONDS: Final = 0.3
 """An instance's own metadata answer in milliseconds; elsewhere nobody does, and we do not wait."""
 
@@ -54,16 +59,41 @@ def _session(access: Access) -> Any:
     from botocore.session import Session
 
     core = Session(profile=access.value(PROFILE_NAME))
-    core.set_config_variable("metadata_service_timeout", METADATA_SECONDS)
-    if (access.value("AWS_EC2_METADATA_DISABLED") or "").lower() == "true":
-        core.get_component("credential_provider").remove("iam-role")
+    core.register_component("data_loader", _models())
     if access.has("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
         core.set_credentials(
             access.value("AWS_ACCESS_KEY_ID"),
             access.value("AWS_SECRET_ACCESS_KEY"),
             access.value("AWS_SESSION_TOKEN"),
         )
-    return boto3.Session(botocore_session=core)
+    elif not _has_metadata(core, access):
+        core.get_component("credential_provider").remove("iam-role")
+    session = boto3.Session(botocore_session=core)
+    # Each session adds its own path to the shared reader: once is enough.
+    paths = _models().search_paths
+    paths[:] = dict.fromkeys(paths)
+    return session
+
+
+def _has_metadata(core: Any, access: Access) -> bool:
+    """Say whether an instance's metadata service is near: the SDK would wait seconds for none."""
+    switch = access.value(METADATA_OFF) or os.environ.get(METADATA_OFF, "")
+    if switch.lower() == "true":
+        return False
+    stated = urlsplit(core.get_config_variable("ec2_metadata_service_endpoint") or "")
+    place = (stated.hostname or METADATA_HOST, stated.port or 80)
+    try:
+        socket.create_connection(place, timeout=METADATA_SECONDS).close()
+    except OSError:
+        return False
+    return True
+
+
+@cache  # what the SDK knows of AWS's services ships with it, and takes half a second to read
+def _models() -> Any:
+    from botocore.loaders import create_loader
+
+    return create_loader()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -114,7 +144,7 @@ class Cloud:
         self._clients[service, region] = client
 
     def close(self) -> None:
-        """Let go of every connection; a question that is still under way ends with it."""
+        """Let go of every connection; a late question still ends by its own time-out."""
         for client in self._clients.values():
             client.close()
 

@@ -20,9 +20,14 @@ from http.server import BaseHTTPRequestHandler
 from typing import Any
 from urllib.parse import parse_qs
 
-from moto.core.exceptions import ServiceException
 from moto.core.responses import ActionResult
-from moto.ec2.models.instance_types import INSTANCE_TYPE_OFFERINGS, INSTANCE_TYPES
+from moto.ec2.exceptions import EC2ClientError
+from moto.ec2.models.instance_types import (
+    INSTANCE_TYPE_OFFERINGS,
+    INSTANCE_TYPES,
+    InstanceType,
+    InstanceTypeBackend,
+)
 from moto.ec2.responses import EC2Response
 from moto.server import ThreadedMotoServer
 
@@ -53,7 +58,7 @@ class Refusals:
 
     def next(self, action: str, region: str) -> None:
         if codes := self._codes.get((action, region)):
-            raise ServiceException(codes.pop(0), "as the test wants it")
+            raise EC2ClientError(codes.pop(0), "as the test wants it")
 
 
 REFUSALS = Refusals()
@@ -67,6 +72,7 @@ def serving_aws(noted: set[str] | None = None) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True  # or each answer waits 40 ms for its second half
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers.get("content-length") or 0))
@@ -190,6 +196,9 @@ def _moto() -> tuple[str, int]:
     _fill("describe_spot_price_history", "SpotPriceHistory", served["spot"])
     _wrap_types()
     INSTANCE_TYPES[RACK_TYPE] = served["rack_type"]
+    every = InstanceTypeBackend.instance_types
+    every.append(InstanceType(RACK_TYPE))
+    every[:] = [kind for kind in every if kind.get("GpuInfo")]  # of the others there are 1,330
     for kind, place in (("region", "us-east-1"), ("availability-zone-id", "use1-az4")):
         INSTANCE_TYPE_OFFERINGS[kind]["us-east-1"].append(
             {"InstanceType": RACK_TYPE, "LocationType": kind, "Location": place}

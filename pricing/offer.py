@@ -228,5 +228,6 @@ class Offer:
             self.terms.value,
             self.offer_class.value if self.offer_class else "",
             str(self.term_months or ""),
+            str(self.gpu_count),  # resellers list 1 and 8 GPUs of a machine under one name
             f"{window.start.isoformat()}/{window.end.isoformat()}" if window else "",
         )

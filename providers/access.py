@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+
+import httpx2
 
 
 def _utc_now() -> datetime:
@@ -16,7 +19,7 @@ def _utc_now() -> datetime:
 class Access:
     """What an adapter may use of the outside world.
 
-    `environment` holds `TONNAGE_<SUPPLIER>_…`; its values are never shown. `deadline` is on the
+    `transport` stands in the place of the network, to replay recorded answers. `environment` holds `TONNAGE_<SUPPLIER>_…`; its values are never shown. `deadline` is on the
     monotonic clock: no request begins after it.
     """
 
@@ -25,6 +28,7 @@ class Access:
     monotonic: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
     deadline: float | None = None
+    transport: httpx2.BaseTransport | None = None
 
     def value(self, name: str) -> str | None:
         """Return a variable, or None when it is unset or empty."""
@@ -41,3 +45,8 @@ class Access:
     def seconds_left(self) -> float | None:
         """Return how long until the deadline, or None without one."""
         return None if self.deadline is None else self.deadline - self.monotonic()
+
+
+def of_process() -> Access:
+    """Return the access of this process: its environment, its clock, no deadline yet."""
+    return Access(environment=dict(os.environ))

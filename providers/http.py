@@ -37,7 +37,7 @@ LONGEST_PATIENCE: Final = timedelta(seconds=60)
 """A supplier that wants more than this is asked at the next poll instead."""
 
 REDIRECTS: Final = 3
-_LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
+LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 Classify = Callable[[int, Any], tuple[ErrorKind | None, str | None]]
 """Says what a refusal means: (kind, the supplier's code). Kind None leaves it to the status."""
@@ -95,6 +95,7 @@ class Web:
             headers={"Accept": "application/json", "User-Agent": "tonnage", **self.headers},
             auth=self.auth,
             follow_redirects=False,
+            transport=self.access.transport,
             trust_env=True,
         )
 
@@ -274,7 +275,7 @@ class Web:
     def _require_declared(self, target: httpx2.URL, base: httpx2.URL) -> None:
         """Refuse to ask a host that the profile does not declare, or without TLS."""
         ours = target.host == base.host and target.port == base.port
-        if ours and target.host in _LOOPBACK:
+        if ours and target.host in LOOPBACK:
             return
         declared = any(fnmatchcase(target.host, pattern) for pattern in self.profile.hosts)
         if not (declared and target.scheme == "https"):

@@ -32,12 +32,14 @@ _REASON_OF = {
 class Machine:
     """The hardware of an offer as the supplier spells it.
 
-    `memory_gb` is the memory of one GPU as stated: it decides between parts of one name.
+    `memory_gb` is the memory of one GPU as stated: it decides between parts of one name, and so
+    does `form_factor` where a field of its own states it ("sxm5", "PCIe").
     """
 
     gpu: str
     count: int
     memory_gb: int | None = None
+    form_factor: str | None = None
     vcpus: int | None = None
     memory_gib: Decimal | None = None
     interconnect: str | None = None
@@ -92,7 +94,7 @@ class OfferBook:
         if machine.count < 1:
             self.skip(native_id, SkipReason.NO_GPU)
             return None
-        gpu = self._gpu(native_id, machine)
+        gpu = self.gpu(native_id, machine.gpu, machine.memory_gb, form_factor=machine.form_factor)
         if gpu is None:
             return None
         quoted = self._quoted(price, machine)
@@ -153,16 +155,38 @@ class OfferBook:
             **more,
         )
 
-    def gpu(self, native_id: str, spelling: str, memory_gb: int | None = None) -> Gpu | None:
+    def gpu(
+        self,
+        native_id: str,
+        spelling: str,
+        memory_gb: int | None = None,
+        *,
+        form_factor: str | None = None,
+    ) -> Gpu | None:
         """Return the GPU of a spelling, or None and a skip that says why not."""
         try:
-            return canonical_gpu(spelling, provider=self.profile.key, memory_gb=memory_gb)
+            if form_factor is None:
+                return self._canonical(spelling, memory_gb)
+            return self._formed(spelling, form_factor, memory_gb)
         except UnknownGpuError as unknown:
             self.skip(native_id, _REASON_OF[unknown.fault], str(unknown))
             return None
 
-    def _gpu(self, native_id: str, machine: Machine) -> Gpu | None:
-        return self.gpu(native_id, machine.gpu, machine.memory_gb)
+    def _formed(self, spelling: str, form_factor: str, memory_gb: int | None) -> Gpu:
+        """Return the GPU of a name whose form stands in a field of its own.
+
+        A name that means one part stays that part if the field agrees; any other is read with it.
+        """
+        try:
+            gpu = self._canonical(spelling, memory_gb)
+        except UnknownGpuError:
+            gpu = None
+        if gpu is not None and gpu.part is not None and _agrees(gpu.form_factor, form_factor):
+            return gpu
+        return self._canonical(f"{spelling} {form_factor}", memory_gb)
+
+    def _canonical(self, spelling: str, memory_gb: int | None) -> Gpu:
+        return canonical_gpu(spelling, provider=self.profile.key, memory_gb=memory_gb)
 
     def _quoted(self, price: Asked, machine: Machine) -> QuotedPrice | None:
         if price.amount is None or price.amount <= 0:
@@ -186,6 +210,14 @@ class OfferBook:
 def _cheapest(offer: Offer) -> tuple[Decimal, str]:
     price = Decimal("Infinity") if offer.price is None else offer.price.per_instance.amount
     return price, repr(offer)
+
+
+def _agrees(form_factor: str | None, stated: str) -> bool:
+    if form_factor is None:
+        return True
+    said = stated.upper()
+    # An NVL card is a pair of PCIe cards with a bridge: sellers state either.
+    return said.startswith(form_factor[:3]) or (form_factor == "NVL" and said.startswith("PCI"))
 
 
 def _money(amount: Decimal | None, currency: Currency) -> Money | None:

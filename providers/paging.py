@@ -12,6 +12,20 @@ from providers.supplier import Fetched, Page, Place, PlaceState
 MOST_PAGES: Final = 1000
 
 
+def only(
+    ask: Callable[[], Answered], *, reading: Callable[[Page], object] | None = None
+) -> Iterator[Page]:
+    """Yield the one page of a list that comes whole; nothing is asked before it is wanted.
+
+    `reading` is tried before the page is kept: for lists that others can do without, which must
+    not take the others along when their shape has changed.
+    """
+    page = ask().page
+    if reading is not None:
+        reading(page)
+    yield page
+
+
 def by_cursor(
     ask: Callable[[str | None], Answered],
     next_of: Callable[[Answered], str | None],

@@ -40,6 +40,8 @@ COLUMNS: Final = (
 )
 OPTIONAL: Final = frozenset({"region", "gpu_memory_gb", "term_months", "stock"})
 CALL: Final = "price-sheet"
+MOST_TOLD: Final = 20
+"""So many faults of a sheet are named in one message."""
 
 _PLAIN: Final = re.compile(r"[0-9]{1,7}(\.[0-9]{1,9})?")
 _COUNT: Final = re.compile(r"[1-9][0-9]{0,4}")
@@ -95,13 +97,18 @@ def read_price_rows(content: bytes) -> PriceRows:
 
 
 def price_rows(page: Page, *, supplier: str) -> tuple[PriceRow, ...]:
-    """Return the rows of a sheet that came as a page, or raise AnswerChanged with every fault."""
+    """Return the rows of a sheet that came as a page, or raise AnswerChanged that names its faults.
+
+    The first `MOST_TOLD` of them, and how many more there are.
+    """
     read = read_price_rows(page.body)
     if read.faults:
-        told = [
-            f"line {fault.line}, {fault.field or 'row'}: {fault.message}" for fault in read.faults
-        ]
-        raise AnswerChanged(f"{page.url}: " + "; ".join(told), supplier=supplier)
+        told = [_told(fault) for fault in read.faults[:MOST_TOLD]]
+        more = len(read.faults) - len(told)
+        raise AnswerChanged(
+            f"{page.url}: " + "; ".join(told) + (f"; and {more} more" if more else ""),
+            supplier=supplier,
+        )
     return read.rows
 
 
@@ -116,6 +123,11 @@ def sheet_page(path: Path, *, supplier: str, access: Access) -> Page:
             supplier=supplier,
         ) from None
     return Page(call=CALL, url=path.name, body=body, fetched_at=access.now())
+
+
+def _told(fault: RowFault) -> str:
+    where = [f"line {fault.line}" if fault.line else "", fault.field or ""]
+    return ": ".join(part for part in (", ".join(filter(None, where)), fault.message) if part)
 
 
 def _row(reading: RowReading) -> PriceRow | None:

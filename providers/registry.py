@@ -8,7 +8,18 @@ from providers.supplier import Supplier
 
 SUPPLIERS: dict[str, str] = {
     "aws": "providers.aws",
+    "gcp": "providers.gcp",
     "lambda": "providers.lambda_cloud",
+    "digitalocean": "providers.digitalocean",
+    "shadeform": "providers.shadeform",
+    "primeintellect": "providers.primeintellect",
+    "sfcompute": "providers.sfcompute",
+    "price_sheet": "providers.price_sheet",
+    "runpod": "providers.runpod",
+    "verda": "providers.verda",
+    "hyperstack": "providers.hyperstack",
+    "crusoe": "providers.crusoe",
+    "azure": "providers.azure",
 }
 """Key → the module that holds the supplier as `SUPPLIER`."""
 

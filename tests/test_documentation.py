@@ -30,6 +30,7 @@ from broker.cli import app
 from broker.clock import utc_now
 from broker.flows.deliver_alerts import FIRST_RETRY_AFTER, LONGEST_RETRY_AFTER
 from broker.flows.list_prices import MAX_AGE_DAYS
+from broker.jobs import schedule
 from broker.notify.webhook import signed_headers
 from broker.renewals.assumptions import DEFINITIONS
 from broker.renewals.brief import Brief
@@ -43,7 +44,9 @@ from broker.renewals.risk import (
     FULL_SPEND_SHARE,
     WEIGHTS,
 )
+from broker.runner import BEAT
 from broker.settings import Settings
+from broker.store.job_runs import KEEP_FOR, MAX_ATTEMPTS, MISSED_BEATS
 from pricing.commitment import HOURS_PER_BILLED_MONTH
 from pricing.hardware import MEMORY_TOLERANCE_PERCENT
 from pricing.market import FRESH_FOR, MINIMUM_SUPPLIERS, OUTLIER_SCALED_MADS
@@ -360,12 +363,29 @@ NUMBERS: list[tuple[str, str]] = [
     ("renewals.md", ", ".join(Tenor)),
     ("alerts.md", f"after {FIRST_RETRY_AFTER.seconds} seconds"),
     ("alerts.md", f"up to {LONGEST_RETRY_AFTER // timedelta(hours=1)} hours"),
+    ("operations.md", f"older than {KEEP_FOR.days} days"),
+    ("operations.md", f"beats every {BEAT.seconds} seconds"),
+    ("operations.md", f"After {MISSED_BEATS} missed beats"),
+    ("operations.md", f"After {MAX_ATTEMPTS} attempts"),
 ]
 
 
 @pytest.mark.parametrize(("name", "words"), NUMBERS, ids=lambda one: str(one)[:60])
 def test_a_number_in_the_manual_is_the_one_in_the_code(name: str, words: str) -> None:
     assert words in " ".join(page(name).split())
+
+
+PERIODS = {"day": timedelta(days=1), "hour": timedelta(hours=1), "minute": timedelta(minutes=1)}
+
+
+def test_every_scheduled_job_stands_in_the_manual_with_its_period() -> None:
+    told = {cells[0]: cells[1] for cells in table_rows(page("operations.md"))}
+    jobs = schedule([], lambda _supplier, _task: None)
+
+    assert len(jobs) > 3
+    assert {job.name: PERIODS.get(told.get(job.name, "")) for job in jobs} == {
+        job.name: job.every for job in jobs
+    }
 
 
 def test_every_column_and_fault_of_a_price_sheet_stands_in_the_manual() -> None:

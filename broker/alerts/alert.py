@@ -52,6 +52,8 @@ class RuleName(StrEnum):
     EXPIRY_NO_SUCCESSOR = "expiry_no_successor"
     QUOTE_EXPIRING = "quote_expiring"
     LIST_PRICE_JUMP = "list_price_jump"
+    STALE_DATA = "stale_data"
+    CAPACITY_MISMATCH = "capacity_mismatch"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,7 +3,8 @@
 * A finding is raised once: its fingerprint is kept for good. A step of a deadline is old news too
   when a nearer one has been said, so that looking back at an earlier day adds nothing.
 * An open alert is cleared when what it was about is gone: the deadline has moved or was met, the
-  quote was answered or has lapsed, the offer is no longer that far above. Repricings stay.
+  quote was answered or has lapsed, the offer is no longer that far above, the supplier answers
+  again. Repricings stay.
 * What an evaluation has cleared comes back when it is found again; what a person has resolved
   does not.
 * An evaluation of a day leaves alerts of later days alone.
@@ -24,8 +25,14 @@ CLEARED_BECAUSE = {
     RuleName.EXPIRY_NO_SUCCESSOR: "deadline moved or met",
     RuleName.QUOTE_EXPIRING: "quote answered or lapsed",
     RuleName.RENEWAL_HIKE: "offer answered, lapsed, or no longer that far above",
+    RuleName.STALE_DATA: "answers again, or is no longer asked",
+    RuleName.CAPACITY_MISMATCH: "both books agree, or differ otherwise",
 }
 """Why an evaluation closes an alert of a rule; a rule that is missing here is never closed by one."""
+
+
+WHILE_FOUND = frozenset({RuleName.RENEWAL_HIKE, RuleName.STALE_DATA, RuleName.CAPACITY_MISMATCH})
+"""Rules whose alerts stand as long as the rule finds the same; the others hang on a deadline."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +113,6 @@ def _is_over(
         return False
     if known.rule not in CLEARED_BECAUSE:
         return False
-    if known.rule is RuleName.RENEWAL_HIKE:
+    if known.rule in WHILE_FOUND:
         return known.fingerprint not in found
     return known.deadline not in live

@@ -20,10 +20,12 @@ from broker.alerts.thresholds import (
     Band,
     DeadlineThresholds,
     HikeThresholds,
+    MismatchThresholds,
     Override,
     QuoteThresholds,
     Reach,
     Scope,
+    StaleThresholds,
     resolve,
 )
 from broker.errors import BadInputError, Fault
@@ -36,6 +38,8 @@ DEFAULTS: Mapping[RuleName, AnyThresholds] = {
     RuleName.EXPIRY_NO_SUCCESSOR: DeadlineThresholds(),
     RuleName.QUOTE_EXPIRING: QuoteThresholds(),
     RuleName.LIST_PRICE_JUMP: JumpThresholds(),
+    RuleName.STALE_DATA: StaleThresholds(),
+    RuleName.CAPACITY_MISMATCH: MismatchThresholds(),
 }
 LONGEST_DAYS = 3650
 """Ten years: no step and no memory of a rule reaches further."""

@@ -99,6 +99,28 @@ class HikeThresholds:
                 raise ValueError("warn, high and critical rise in this order")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StaleThresholds:
+    """How many polls a supplier may miss: its data are stale when older than so many intervals."""
+
+    intervals: int = 2
+
+    def __post_init__(self) -> None:
+        if self.intervals < 1:
+            raise ValueError("data are at least one interval old before they can be stale")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MismatchThresholds:
+    """How many GPUs a quantity must be apart before anybody is told."""
+
+    from_gpus: int = 1
+
+    def __post_init__(self) -> None:
+        if self.from_gpus < 1:
+            raise ValueError("quantities that are no GPU apart are equal")
+
+
 class Scope(IntEnum):
     """How wide an override reaches; a greater number is narrower."""
 
@@ -140,7 +162,14 @@ class Reach:
         return override.scope is Scope.GLOBAL or keys[override.scope] == override.key
 
 
-AnyThresholds = DeadlineThresholds | QuoteThresholds | HikeThresholds | JumpThresholds
+AnyThresholds = (
+    DeadlineThresholds
+    | QuoteThresholds
+    | HikeThresholds
+    | JumpThresholds
+    | StaleThresholds
+    | MismatchThresholds
+)
 Thresholds = TypeVar("Thresholds", bound=AnyThresholds)
 
 

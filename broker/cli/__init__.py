@@ -9,18 +9,23 @@ from broker.cli import (
     assumptions,
     contracts,
     database,
+    holdings,
     keys,
     ledger,
     obligations,
     prices,
+    providers,
     quotes,
+    reconciliation,
     renewals,
     suppliers,
 )
 from broker.cli.console import Refusals
 from broker.cli.dashboard import dashboard
 from broker.cli.demo import demo
+from broker.cli.offers import offers
 from broker.cli.serve import serve
+from broker.cli.work import work_
 
 app = typer.Typer(
     name="tonnage",
@@ -33,15 +38,20 @@ app.add_typer(alerts.app, name="alerts")
 app.add_typer(assumptions.app, name="assumptions")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(database.app, name="db")
+app.add_typer(holdings.app, name="holdings")
 app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(obligations.app, name="obligations")
 app.add_typer(prices.app, name="prices")
+app.add_typer(providers.app, name="providers")
 app.add_typer(quotes.app, name="quotes")
+app.add_typer(reconciliation.app, name="reconciliation")
 app.add_typer(renewals.app, name="renewals")
 app.add_typer(suppliers.app, name="suppliers")
 app.command()(demo)
+app.command()(offers)
 app.command()(serve)
+app.command("work")(work_)
 app.command()(dashboard)
 
 

@@ -17,13 +17,18 @@ import httpx2
 import typer
 
 from broker.access.scope import Role
+from broker.api.wire.holdings import CapacityReconciliation
+from broker.api.wire.offers import OfferList
 from broker.api.wire.renewals import brief_json
 from broker.cli.console import opened, print_json, print_table
+from broker.cli.offers import print_offers
+from broker.cli.reconciliation import print_differences
 from broker.cli.renewals import print_brief
 from broker.cli.serve import DEFAULT_HOST, DEFAULT_PORT, listening
 from broker.clock import utc_now
 from broker.errors import UnreachableError
 from broker.flows.evaluate_alerts import evaluate_alerts
+from broker.flows.list_offers import list_offers
 from broker.flows.load_demo import (
     ACTOR,
     DEMO_DAY,
@@ -33,6 +38,8 @@ from broker.flows.load_demo import (
     require_fixtures,
 )
 from broker.flows.manage_keys import KeyWish, create_key
+from broker.flows.offer_query import offer_filter
+from broker.flows.reconcile_capacity import reconcile
 from broker.flows.review_renewals import review_renewal
 from broker.settings import Settings
 from broker.store.engine import Database
@@ -86,10 +93,23 @@ def _print_story(database: Database, *, as_json: bool) -> None:
     # No channel: the demo's alerts go to nobody, whatever the environment has set up.
     report = evaluate_alerts(database, as_of=DEMO_DAY, channels=(), actor=ACTOR, clock=demo_clock)
     found = review_renewal(database, DEMO_LINE, as_of=DEMO_DAY)
+    wanted = offer_filter(gpu="B200", count=8)
+    offers = OfferList.of(list_offers(database, wanted, clock=demo_clock), with_prices=True)
+    books = reconcile(database, on=DEMO_DAY)
     if as_json:
-        print_json(brief_json(found))
+        print_json(
+            {
+                **brief_json(found),
+                "offers": offers.model_dump(mode="json"),
+                "capacity": CapacityReconciliation.of(books).model_dump(mode="json"),
+            }
+        )
         return
     print_brief(found)
+    typer.echo("\nWhat the market has of B200, eight in a machine: tonnage offers")
+    print_offers(offers)
+    typer.echo("\nWhere suppliers' books and ours differ: tonnage reconciliation capacity")
+    print_differences(books)
     typer.echo(f"\nAlerts up to {DEMO_DAY:%d %B %Y}")
     rows = [(row.raised_on, row.severity, row.message) for row in (t.alert for t in report.told)]
     print_table(("raised on", "severity", "what"), rows)

@@ -18,6 +18,7 @@ from broker.api.wire.prices import (
     SeriesHistoryEntry,
 )
 from broker.cli.console import FOUND_WRONG, actor, opened, print_json, read_settings
+from broker.cli.poll import poll
 from broker.cli.price_report import (
     progress_bar,
     tell_history,
@@ -41,6 +42,7 @@ from broker.flows.list_prices import (
 from pricing.series import PriceKind
 
 app = typer.Typer(no_args_is_help=True, help="Market prices and exchange rates.")
+app.command()(poll)
 
 File = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="The CSV file.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,6 +13,8 @@ from broker.cli.console import actor, opened, print_json, print_table
 from broker.clock import utc_now
 from broker.contracts.supplier import TierFact
 from broker.flows.describe_supplier import describe_supplier, list_suppliers, rate_supplier
+from broker.flows.load_ratings import load_ratings
+from providers.ratings_csv import PUBLISHED, published
 
 app = typer.Typer(no_args_is_help=True, help="List, describe and rate suppliers.")
 
@@ -76,6 +79,28 @@ def rate(
     with opened() as database:
         rate_supplier(database, key, fact, actor=actor(), clock=utc_now)
     typer.echo(f"{key}: {_rater(fact)} says {tier} on {on.date()}")
+
+
+@app.command()
+def ratings(
+    file: Annotated[
+        Path | None,
+        typer.Argument(exists=True, dir_okay=False, help="A sheet of ratings; default: published."),
+    ] = None,
+) -> None:
+    """Load published ratings: scheme, edition, tier, day and source of each supplier."""
+    content = published() if file is None else file.read_bytes()
+    with opened() as database:
+        report = load_ratings(
+            database,
+            content,
+            file=PUBLISHED if file is None else file.name,
+            actor=actor(),
+            clock=utc_now,
+        )
+    typer.echo(
+        f"{report.ratings} ratings, {report.new} new; {report.suppliers_recorded} suppliers recorded"
+    )
 
 
 def _rater(fact: TierFact) -> str:

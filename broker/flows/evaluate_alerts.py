@@ -18,7 +18,12 @@ from broker.alerts.inbox import AlertAction, AlertState
 from broker.alerts.reconcile import CLEARED_BECAUSE, KnownAlert, reconcile
 from broker.clock import Clock
 from broker.errors import BadInputError
-from broker.flows.gather_findings import Gathered, gather_findings
+from broker.flows.gather_findings import (
+    Gathered,
+    PollInterval,
+    declared_interval,
+    gather_findings,
+)
 from broker.notify.message import Message
 from broker.store.alerts import (
     AlertFilter,
@@ -73,6 +78,7 @@ def evaluate_alerts(
     channels: Collection[str],
     actor: str,
     clock: Clock,
+    poll_interval: PollInterval = declared_interval,
 ) -> EvaluationReport:
     """Evaluate the rules up to and including `as_of`; return the alerts this has raised.
 
@@ -83,7 +89,9 @@ def evaluate_alerts(
     if since is not None and since > as_of:
         raise BadInputError(f"--since {since} is after {as_of}; there is no day to evaluate")
     with database.reading() as session:
-        gathered = gather_findings(session, as_of=as_of, since=since)
+        gathered = gather_findings(
+            session, as_of=as_of, since=since, now=clock(), poll_interval=poll_interval
+        )
     pen = _Pen(actor=actor, at=clock(), channels=tuple(channels))
     with database.writing() as session:
         lock_evaluation(session)

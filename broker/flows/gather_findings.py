@@ -2,40 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
 from sqlmodel import Session, col, select
 
 from broker.alerts.alert import Finding, RuleName, Severity
+from broker.alerts.capacity import mismatch_finding
 from broker.alerts.contract_ends import contract_ends, contract_scope_key
 from broker.alerts.deadlines import Deadline, deadline_finding
 from broker.alerts.hike import hike_finding, hike_severity
 from broker.alerts.inbox import AlertState
 from broker.alerts.prices import LISTED_KINDS, jump_finding
 from broker.alerts.quotes import expiring_finding
+from broker.alerts.stale_data import Sighting, stale_finding
 from broker.alerts.thresholds import (
     DeadlineThresholds,
     HikeThresholds,
+    MismatchThresholds,
     Override,
     QuoteThresholds,
     Reach,
+    StaleThresholds,
     resolve,
 )
+from broker.flows.reconcile_capacity import reconcile_books
 from broker.flows.review_renewals import quote_validities, renewal_offers
 from broker.renewals.assumptions import AssumptionName, ScopeKind
 from broker.renewals.assumptions import Scope as AboutGpu
 from broker.store.alert_rules import overrides
 from broker.store.alerts import alerts_by_fingerprint, details_of
 from broker.store.evaluations import last_day_evaluated, price_imports_not_evaluated
+from broker.store.last_answers import last_answers
 from broker.store.prices import listed_prices, price_days
 from broker.store.renewals import Books, read_books
 from broker.store.tables import ContractRow, QuoteRow
 from pricing.jump import JumpThresholds, find_jumps
+from providers import registry
+from providers.reading import ReadingState
 
 ONE_DAY = timedelta(days=1)
+
+PollInterval = Callable[[str], timedelta | None]
+"""How often the supplier of a key is asked; None when it is not asked any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,8 +68,26 @@ class Gathered:
     live: frozenset[Deadline]
 
 
-def gather_findings(session: Session, *, as_of: date, since: date | None) -> Gathered:
-    """Return what every rule has to say on `as_of`, looking back to the last evaluated day."""
+def declared_interval(key: str) -> timedelta | None:
+    """Return how often a supplier says that it is to be asked; None when there is none of the key."""
+    try:
+        return registry.supplier(key).profile.poll_every
+    except (registry.UnknownSupplierError, ImportError):
+        return None
+
+
+def gather_findings(
+    session: Session,
+    *,
+    as_of: date,
+    since: date | None,
+    now: datetime,
+    poll_interval: PollInterval = declared_interval,
+) -> Gathered:
+    """Return what every rule has to say on `as_of`, looking back to the last evaluated day.
+
+    What changes within a day is judged at `now`, or at the end of a day that is over.
+    """
     window = _window(session, as_of=as_of, since=since)
     stored = overrides(session)
     ends, live_ends = _of_contracts(session, window, stored)
@@ -68,8 +97,14 @@ def gather_findings(session: Session, *, as_of: date, since: date | None) -> Gat
         *ends,
         *quotes,
         *_of_offers(session, window, stored),
+        *_of_capacity(session, window, stored),
+        *_of_suppliers(session, stored, at=min(now, _end_of(as_of)), poll_interval=poll_interval),
     )
     return Gathered(window=window, findings=findings, live=live_ends | live_quotes)
+
+
+def _end_of(day: date) -> datetime:
+    return datetime.combine(day + ONE_DAY, time(), tzinfo=UTC)
 
 
 def _window(session: Session, *, as_of: date, since: date | None) -> Window:
@@ -197,6 +232,43 @@ def _standing_hikes(session: Session) -> dict[str, Severity]:
             quote_id, severity = details_of(row)["quote_id"], Severity(row.severity)
             standing[quote_id] = max(severity, standing.get(quote_id, severity))
     return standing
+
+
+def _of_suppliers(
+    session: Session, stored: list[Override], *, at: datetime, poll_interval: PollInterval
+) -> Iterable[Finding]:
+    for answer in last_answers(session):
+        every = poll_interval(answer.supplier)
+        if every is None or answer.last_poll == ReadingState.NOT_CONFIGURED:
+            continue  # nobody asks it: that its prices age is no news
+        thresholds = resolve(
+            StaleThresholds(),
+            stored,
+            rule=RuleName.STALE_DATA,
+            reach=Reach(supplier=answer.supplier),
+        )
+        sighting = Sighting(
+            supplier=answer.supplier,
+            seen_at=answer.seen_at,
+            every=every,
+            last_poll=answer.last_poll,
+        )
+        finding = stale_finding(sighting, now=at, thresholds=thresholds)
+        if finding is not None:
+            yield finding
+
+
+def _of_capacity(session: Session, window: Window, stored: list[Override]) -> Iterable[Finding]:
+    for difference in reconcile_books(session, on=window.until).findings:
+        thresholds = resolve(
+            MismatchThresholds(),
+            stored,
+            rule=RuleName.CAPACITY_MISMATCH,
+            reach=Reach(supplier=difference.supplier, gpu_model=difference.gpu_model),
+        )
+        finding = mismatch_finding(difference, on=window.until, thresholds=thresholds)
+        if finding is not None:
+            yield finding
 
 
 def _quote_reaches(session: Session) -> dict[str, Reach]:

@@ -17,12 +17,33 @@ from broker.flows.describe_supplier import describe_supplier, rate_supplier
 from broker.flows.import_contracts import import_contracts
 from broker.flows.import_fx import import_fx
 from broker.flows.import_prices import import_prices
+from broker.flows.load_ratings import load_ratings
+from broker.flows.poll_prices import poll_suppliers
 from broker.flows.record_quote import import_quotes
 from broker.flows.state_assumption import import_assumptions
 from broker.store.engine import Database
+from providers import registry
+from providers.access import Access
+from providers.ratings_csv import PUBLISHED, published
+from providers.reading import ReadingState
+from providers.replay import RECORDING, Replay
+from providers.supplier import Ask
 
 DEMO_DAY = date(2026, 5, 15)
 """The day the renewal offer arrives; the demo's screens and lists take it for today."""
+
+DEMO_SUPPLIERS = (
+    "lambda",
+    "runpod",
+    "verda",
+    "crusoe",
+    "hyperstack",
+    "shadeform",
+    "primeintellect",
+    "sfcompute",
+    "digitalocean",
+)
+"""Suppliers whose answers are recorded as plain HTTP; the figures in them are invented."""
 
 DEMO_LINE = "HC-2025-B200-01/1"
 """The line that the offer renews."""
@@ -53,7 +74,7 @@ def demo_clock() -> datetime:
 
 def require_fixtures(fixtures: Path) -> None:
     """Raise BadInputError unless the folder looks like the one that the demo reads."""
-    for name in ("contracts", "prices", "quotes", "assumptions"):
+    for name in ("contracts", "prices", "quotes", "assumptions", "suppliers"):
         if not (fixtures / name).is_dir():
             raise _missing(fixtures / name)
 
@@ -78,6 +99,41 @@ def load_demo(database: Database, fixtures: Path, *, tell: Tell) -> None:
         )
         _refuse(path, stated.faults)
         tell(f"{path.name}: {len(stated.recorded)} assumptions")
+    poll_demo(database, fixtures, tell=tell)
+
+
+def poll_demo(database: Database, fixtures: Path, *, tell: Tell) -> None:
+    """Poll the suppliers whose recorded answers are at hand: nothing leaves this machine."""
+    report = load_ratings(database, published(), file=PUBLISHED, actor=ACTOR, clock=demo_clock)
+    tell(f"{PUBLISHED}: {report.ratings} published ratings of suppliers")
+    folder = fixtures / "suppliers"
+    polls = poll_suppliers(
+        database,
+        [registry.supplier(key) for key in DEMO_SUPPLIERS],
+        Ask(),
+        lambda key: _replaying(key, folder / key),
+        actor=ACTOR,
+        clock=demo_clock,
+    )
+    failed = [poll.supplier for poll in polls if poll.state is not ReadingState.OK]
+    if failed:
+        raise BadInputError(f"the recorded answers of {', '.join(failed)} cannot be read")
+    offers = sum(poll.offers for poll in polls)
+    tell(
+        f"{folder.name}: {offers} offers of {len(polls)} suppliers, answers recorded, figures invented"
+    )
+
+
+def _replaying(key: str, folder: Path) -> Access:
+    """Return an access on which every credential is invented and every answer recorded."""
+    secrets = dict.fromkeys(registry.supplier(key).profile.secrets, "ZGVtbw")
+    sheet = {f"TONNAGE_{key.upper()}_PRICE_SHEET": str(folder / "price_sheet.csv")}
+    return Access(
+        environment={**secrets, **sheet, f"TONNAGE_{key.upper()}_ORG_ID": "demo"},
+        now=demo_clock,
+        sleep=lambda _seconds: None,
+        transport=Replay.of(folder / RECORDING).transport(),
+    )
 
 
 def _contracts(database: Database, path: Path, tell: Tell) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 from providers import registry
 from providers.access import Access
 from providers.errors import ErrorKind
-from tests.providers.exchanges import Recording, serving
+from tests.providers.exchanges import Accepts, Recording, accepting, serving
 from tests.providers.faults import Asked
 
 MARK = "tng-conformance-secret"
@@ -61,6 +61,7 @@ def recorded(
     *,
     credentials: Mapping[str, str],
     classify: Classify,
+    accepts: Accepts = accepting,
     **more: Any,
 ) -> Counterpart:
     """Return the counterpart of a supplier whose exchanges are recorded over HTTP."""
@@ -68,9 +69,9 @@ def recorded(
     return Counterpart(
         key=key,
         recording=recording,
-        serve=partial(serving, recording),
+        serve=partial(serving, recording, accepts),
         credentials=credentials,
-        environment=lambda url: {f"TONNAGE_{key.upper()}_URL": url},
+        environment=more.pop("environment", lambda url: {f"TONNAGE_{key.upper()}_URL": url}),
         classify=classify,
         **more,
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -36,12 +36,14 @@ class Exchange:
     def name(self) -> str:
         return str(self.content["name"])
 
-    def fits(self, method: str, path: str, query: Mapping[str, str]) -> bool:
+    def fits(self, method: str, path: str, query: Mapping[str, str], body: bytes = b"") -> bool:
+        """Say whether it answers a request; `body_has` are words that a POST tells apart by."""
         recorded = {name: str(value) for name, value in self.request.get("query", {}).items()}
         return (
             self.request["method"] == method
             and _pattern(self.request["path"]).fullmatch(path) is not None
             and all(query.get(name) == value for name, value in recorded.items())
+            and all(word.encode() in body for word in self.request.get("body_has", ()))
         )
 
     def is_signed_in(self, headers: Mapping[str, str]) -> bool:
@@ -65,6 +67,10 @@ class Recording:
         return cls(json.loads((FIXTURES / key / "exchanges.json").read_text(encoding="utf-8")))
 
     @property
+    def address(self) -> str:
+        return str(self.content["base_url"])
+
+    @property
     def exchanges(self) -> list[Exchange]:
         return [Exchange(each) for each in self.content["exchanges"]]
 
@@ -85,28 +91,45 @@ class Recording:
         return list(self.content.get("expected_reservations", []))
 
 
+Accepts = Callable[[str, str, Mapping[str, str], bytes], bool]
+"""Says whether a request is signed in: method, target with query, headers, body."""
+
+
+def accepting(_method: str, _target: str, _headers: Mapping[str, str], _body: bytes) -> bool:
+    """Accept every request: the recorded headers are all that it must carry."""
+    return True
+
+
 @contextmanager
-def serving(recording: Recording) -> Iterator[str]:
-    """Serve the exchanges at an address of this machine; a missing credential is a 401."""
+def serving(recording: Recording, accepts: Accepts = accepting) -> Iterator[str]:
+    """Serve the exchanges at an address of this machine; a missing credential is a 401.
+
+    `accepts` sees each request whole, for credentials that must be verified: signatures, tokens.
+    Links in the answers lead back here: the recorded address becomes the one that was asked.
+    """
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        wbufsize = -1  # head and body in one packet: two of them wait 40 ms for each other
 
         def _answer(self) -> None:
-            self.rfile.read(int(self.headers.get("content-length") or 0))
+            body = self.rfile.read(int(self.headers.get("content-length") or 0))
             split = urlsplit(self.path)
             query = {name: values[-1] for name, values in parse_qs(split.query).items()}
             fitting = [
-                each for each in recording.exchanges if each.fits(self.command, split.path, query)
+                each
+                for each in recording.exchanges
+                if each.fits(self.command, split.path, query, body)
             ]
             if not fitting:
                 self._send(404, {}, {"error": f"nothing recorded for {self.command} {split.path}"})
                 return
             best = max(fitting, key=lambda each: len(each.request.get("query", {})))
-            if not best.is_signed_in(
-                {name.title(): value for name, value in self.headers.items()}
-                | dict(self.headers.items())
-            ):
+            headers = {name.title(): value for name, value in self.headers.items()} | dict(
+                self.headers.items()
+            )
+            signed_in = best.is_signed_in(headers)
+            if not (signed_in and accepts(self.command, self.path, headers, body)):
                 self._send(401, {}, {"error": "no credential of the recorded form"})
                 return
             answer = best.response
@@ -116,7 +139,8 @@ def serving(recording: Recording) -> Iterator[str]:
         do_GET = do_POST = _answer  # noqa: N815 - the names that http.server calls
 
         def _send(self, status: int, headers: Mapping[str, str], content: Any) -> None:
-            body = (content if isinstance(content, str) else json.dumps(content)).encode()
+            text = content if isinstance(content, str) else json.dumps(content)
+            body = text.replace(recording.address, f"http://{self.headers['host']}").encode()
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)
@@ -134,6 +158,7 @@ def serving(recording: Recording) -> Iterator[str]:
 @contextmanager
 def listening(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     """Run a handler at a free port of this machine."""
+    handler.disable_nagle_algorithm = True  # or each answer waits 40 ms for an acknowledgement
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

@@ -8,21 +8,28 @@ from __future__ import annotations
 
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
-from sqlalchemy import CheckConstraint, Index, Text
+from sqlalchemy import CheckConstraint, Index, Text, text
 from sqlmodel import Field
 
 from broker.store.columns import Micros, UtcTime
 from broker.store.tables.root import Table
+
+_THERE: dict[str, Any] = {
+    "sqlite_where": text("gone_at IS NULL"),
+    "postgresql_where": text("gone_at IS NULL"),
+}
 
 
 class PollRow(Table, table=True):
     """One supplier asked once: when, how it went, what it brought."""
 
     __tablename__ = "poll"
+    __table_args__ = (Index("ix_poll_supplier", "supplier", "started_at"),)
 
     id: str = Field(primary_key=True)
-    supplier: str = Field(index=True)
+    supplier: str
     started_at: datetime = Field(sa_type=UtcTime, index=True)
     finished_at: datetime = Field(sa_type=UtcTime)
     state: str  # ok, partial, failed, timed-out, not-configured, quarantined
@@ -62,7 +69,7 @@ class PollSkipRow(Table, table=True):
     native_id: str = Field(primary_key=True)
     reason: str = Field(primary_key=True)
     detail: str = Field(sa_type=Text)
-    seen_at: datetime = Field(sa_type=UtcTime)
+    seen_at: datetime = Field(sa_type=UtcTime)  # first; it goes when an answer has it no more
 
 
 class OfferRow(Table, table=True):
@@ -71,7 +78,10 @@ class OfferRow(Table, table=True):
     __tablename__ = "offer"
     __table_args__ = (
         CheckConstraint("price_per_instance > 0", name="above_zero"),
-        Index("ix_offer_search", "gpu_model", "gone_at", "usd_per_gpu_hour"),
+        # One in order of price, one by place; only what is there is ever searched. A search in
+        # places reads the few rows that fit, one over all of them reads the cheapest and stops.
+        Index("ix_offer_search", "gpu_model", "usd_per_gpu_hour", "gpu_count", **_THERE),
+        Index("ix_offer_place", "gpu_model", "region", "gpu_count", "usd_per_gpu_hour", **_THERE),
     )
 
     id: str = Field(primary_key=True)  # a name-based UUID of the offer's key
@@ -112,8 +122,9 @@ class OfferRow(Table, table=True):
     price_kind: str | None = None
     flags: str  # JSON list
     source: str
+    digest: str  # of all that the supplier says of it: the same one, the same row
     first_seen_at: datetime = Field(sa_type=UtcTime)
-    changed_at: datetime = Field(sa_type=UtcTime)
+    changed_at: datetime = Field(sa_type=UtcTime)  # when price, stock or presence last changed
     gone_at: datetime | None = Field(default=None, sa_type=UtcTime)
 
 

@@ -124,6 +124,15 @@ def test_a_repricing_stays_open_until_somebody_resolves_it() -> None:
     assert reconcile([], [known(jump)], live=[], as_of=TODAY).cleared == ()
 
 
+def test_an_outage_that_is_over_is_cleared_and_one_that_lasts_is_not() -> None:
+    outage = replace(a_hike(), rule=RuleName.STALE_DATA, step="seen 2026-06-19T12:00:00+00:00")
+    next_one = replace(outage, step="seen 2026-06-20T12:00:00+00:00")
+
+    assert reconcile([outage], [known(outage)], live=[], as_of=TODAY).cleared == ()
+    over = reconcile([next_one], [known(outage)], live=[], as_of=TODAY)
+    assert (over.raised, over.cleared) == ((next_one,), (outage.fingerprint,))
+
+
 def test_an_evaluation_of_an_earlier_day_leaves_later_alerts_alone() -> None:
     hike = a_hike()
 

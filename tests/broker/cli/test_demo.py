@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import time
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -49,6 +50,22 @@ def test_the_demo_prints_the_brief_as_json(brief: dict[str, Any]) -> None:
 
     for figure in ("22156492.80", "6279168.00", "4.6743", "2026-07-02", "2026-09-10"):
         assert figure in text
+
+
+def test_the_demo_shows_the_market_beside_what_is_ours(brief: dict[str, Any]) -> None:
+    offers, owned = brief["offers"]["items"], brief["offers"]["owned"]
+    prices = [Decimal(each["usd_per_gpu_hour"]) for each in offers if each["usd_per_gpu_hour"]]
+
+    assert {each["supplier"] for each in offers} > {"lambda", "hyperstack", "shadeform"}
+    assert prices == sorted(prices)
+    assert {each["gpu_count"] for each in offers} == {8}
+    assert "HC-2025-B200-01/1" in {each["name"] for each in owned}
+    adoptable = [
+        each["supplier"]
+        for each in brief["capacity"]["items"]
+        if each["difference"] == "not-in-ledger"
+    ]
+    assert {"crusoe", "hyperstack"} <= set(adoptable)
 
 
 def test_the_demo_prints_a_page_and_its_alerts(tmp_path: Path) -> None:

@@ -79,6 +79,7 @@ def upgrade() -> None:
         sa.Column("price_kind", sa.String(), nullable=True),
         sa.Column("flags", sa.String(), nullable=False),
         sa.Column("source", sa.String(), nullable=False),
+        sa.Column("digest", sa.String(), nullable=False),
         sa.Column("first_seen_at", UtcTime(), nullable=False),
         sa.Column("changed_at", UtcTime(), nullable=False),
         sa.Column("gone_at", UtcTime(), nullable=True),
@@ -87,7 +88,18 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("offer", schema=None) as batch_op:
         batch_op.create_index(
-            "ix_offer_search", ["gpu_model", "gone_at", "usd_per_gpu_hour"], unique=False
+            "ix_offer_search",
+            ["gpu_model", "usd_per_gpu_hour", "gpu_count"],
+            unique=False,
+            sqlite_where=sa.text("gone_at IS NULL"),
+            postgresql_where=sa.text("gone_at IS NULL"),
+        )
+        batch_op.create_index(
+            "ix_offer_place",
+            ["gpu_model", "region", "gpu_count", "usd_per_gpu_hour"],
+            unique=False,
+            sqlite_where=sa.text("gone_at IS NULL"),
+            postgresql_where=sa.text("gone_at IS NULL"),
         )
         batch_op.create_index(batch_op.f("ix_offer_supplier"), ["supplier"], unique=False)
 
@@ -108,7 +120,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("poll", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_poll_started_at"), ["started_at"], unique=False)
-        batch_op.create_index(batch_op.f("ix_poll_supplier"), ["supplier"], unique=False)
+        batch_op.create_index("ix_poll_supplier", ["supplier", "started_at"], unique=False)
 
     op.create_table(
         "poll_place",
@@ -219,13 +231,22 @@ def downgrade() -> None:
     op.drop_table("poll_skip")
     op.drop_table("poll_place")
     with op.batch_alter_table("poll", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_poll_supplier"))
+        batch_op.drop_index("ix_poll_supplier")
         batch_op.drop_index(batch_op.f("ix_poll_started_at"))
 
     op.drop_table("poll")
     with op.batch_alter_table("offer", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_offer_supplier"))
-        batch_op.drop_index("ix_offer_search")
+        batch_op.drop_index(
+            "ix_offer_place",
+            sqlite_where=sa.text("gone_at IS NULL"),
+            postgresql_where=sa.text("gone_at IS NULL"),
+        )
+        batch_op.drop_index(
+            "ix_offer_search",
+            sqlite_where=sa.text("gone_at IS NULL"),
+            postgresql_where=sa.text("gone_at IS NULL"),
+        )
 
     op.drop_table("offer")
     with op.batch_alter_table("job_run", schema=None) as batch_op:

@@ -1,0 +1,1 @@
+"""Rules: who owns what, and who may use it."""

@@ -20,6 +20,9 @@ SUPPLIERS: dict[str, str] = {
     "hyperstack": "providers.hyperstack",
     "crusoe": "providers.crusoe",
     "azure": "providers.azure",
+    "coreweave": "providers.coreweave",
+    "nebius": "providers.nebius",
+    "oci": "providers.oci",
 }
 """Key → the module that holds the supplier as `SUPPLIER`."""
 

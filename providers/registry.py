@@ -7,6 +7,7 @@ from importlib import import_module
 from providers.supplier import Supplier
 
 SUPPLIERS: dict[str, str] = {
+    "aws": "providers.aws",
     "gcp": "providers.gcp",
     "lambda": "providers.lambda_cloud",
     "digitalocean": "providers.digitalocean",

@@ -23,6 +23,7 @@ SUPPLIERS: dict[str, str] = {
     "coreweave": "providers.coreweave",
     "nebius": "providers.nebius",
     "oci": "providers.oci",
+    "vast": "providers.vast",
 }
 """Key → the module that holds the supplier as `SUPPLIER`."""
 

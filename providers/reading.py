@@ -69,7 +69,14 @@ def read(supplier: Supplier, ask: Ask, access: Access) -> Reading:
             message=str(error),
         )
     state = _state_of(fetched.places)
-    worst = next((place for place in fetched.places if place.kind is not None), None)
+    worst = next(
+        (
+            place
+            for place in fetched.places
+            if place.kind is not None and place.state is not PlaceState.SKIPPED
+        ),
+        None,
+    )
     return Reading(
         supplier=key,
         state=state,

@@ -91,7 +91,7 @@ def _worst_of(places: tuple[Place, ...]) -> Place | None:
     """Return a place to tell of: one that failed before one in part, and none that was skipped."""
     for state in (PlaceState.FAILED, PlaceState.PARTIAL):
         for place in places:
-            if place.state is state:
+            if place.state is state and place.kind is not None:
                 return place
     return None
 

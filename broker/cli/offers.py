@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from broker.api.wire.offers import OfferList, OfferOut
+from broker.api.wire.offers import OfferChanges, OfferList, OfferOut
 from broker.cli.console import opened, print_json, print_table
 from broker.cli.words import age_text
 from broker.clock import utc_now
 from broker.errors import BadInputError
-from broker.flows.list_offers import list_offers
+from broker.flows.list_offers import list_offers, offer_past
 from broker.flows.offer_query import MOST_OFFERS, USUAL_OFFERS, offer_filter
 from pricing.money import priced
 from pricing.offer import Terms
@@ -30,9 +30,15 @@ def offers(
         bool, typer.Option("--obtainable", help="Only what is known to be in stock.")
     ] = False,
     limit: Annotated[int, typer.Option(min=1, max=MOST_OFFERS)] = USUAL_OFFERS,
+    history: Annotated[
+        str | None, typer.Option(metavar="ID", help="What became of one offer instead.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON for a program.")] = False,
 ) -> None:
     """List offers, the cheapest GPU-hour first, and what we own of the GPU beside them."""
+    if history is not None:
+        _tell_history(history, as_json=as_json)
+        return
     wanted = offer_filter(
         gpu=gpu,
         count=count,
@@ -51,6 +57,30 @@ def offers(
         print_json(shown.model_dump(mode="json"))
         return
     print_offers(shown)
+
+
+def _tell_history(offer_id: str, *, as_json: bool) -> None:
+    with opened() as database:
+        told = OfferChanges.of(offer_id, offer_past(database, offer_id))
+    if as_json:
+        print_json(told.model_dump(mode="json"))
+        return
+    print_table(
+        ("at", "", "per instance-h", "stock", "count"),
+        [
+            (
+                f"{each.at:%Y-%m-%d %H:%M}Z",
+                "listed" if each.is_present else "gone",
+                None
+                if each.price_per_instance is None
+                else f"{_amount(each.price_per_instance)} {each.currency}",
+                each.stock_state,
+                each.stock_count,
+            )
+            for each in told.items
+        ],
+        numeric=("per instance-h", "count"),
+    )
 
 
 def print_offers(shown: OfferList) -> None:

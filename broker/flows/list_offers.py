@@ -16,9 +16,17 @@ from broker.contracts.line import Line
 from broker.contracts.sheets.suppliers import supplier_slug
 from broker.contracts.state import IN_FORCE
 from broker.contracts.supplier import MARKET_CLASS, Supplier, TierFact
+from broker.errors import NotFoundError
 from broker.store.contracts import all_suppliers, contract_by_id
 from broker.store.engine import Database
-from broker.store.offers import ANY_OFFER, FoundOffer, OfferFilter, find_offers
+from broker.store.offers import (
+    ANY_OFFER,
+    FoundOffer,
+    OfferChange,
+    OfferFilter,
+    find_offers,
+    offer_history,
+)
 from broker.store.tables import ContractLineRow, HoldingRow
 from pricing.holding import HoldingState
 from pricing.money import Currency, Money
@@ -90,6 +98,15 @@ def list_offers(database: Database, wanted: OfferFilter = ANY_OFFER, *, clock: C
         offers = [_listed(offer, suppliers, now=now) for offer in find_offers(session, wanted)]
         owned = _owned(session, wanted, today=now.date())
     return OffersView(as_of=now, offers=offers, owned=owned)
+
+
+def offer_past(database: Database, offer_id: str) -> list[OfferChange]:
+    """Return what became of an offer, oldest first; raise NotFoundError for an unknown one."""
+    with database.reading() as session:
+        changes = offer_history(session, offer_id)
+    if not changes:
+        raise NotFoundError(f"there is no offer {offer_id}; its id is in: tonnage offers --json")
+    return changes
 
 
 def _by_name(suppliers: Iterable[Supplier]) -> dict[str, Supplier]:

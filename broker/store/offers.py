@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -30,6 +29,11 @@ _WITH_PLACE = select(_OFFERS, _PLACES.c.state, _PLACES.c.seen_at).select_from(
         _PLACES, and_(_PLACES.c.supplier == _OFFERS.c.supplier, _PLACES.c.region == _REGION)
     )
 )
+
+_PRICE = _OFFERS.c.usd_per_gpu_hour
+_TIES = (_OFFERS.c.supplier, _OFFERS.c.native_id, _REGION, _OFFERS.c.id)
+_PRICED = _WITH_PLACE.where(_PRICE.is_not(None)).order_by(_PRICE, *_TIES)
+_UNPRICED = _WITH_PLACE.where(_PRICE.is_(None)).order_by(*_TIES)
 
 _NAMES = (*_OFFERS.c.keys(), "place_state", "place_seen_at")
 _TERMS = {terms.value: terms for terms in Terms}
@@ -146,13 +150,14 @@ def find_offers(session: Session, wanted: OfferFilter = ANY_OFFER) -> list[Found
     Of one price: by supplier, machine, region and id, so that the answer is always the same.
     """
     conditions = _conditions(wanted)
-    price = _OFFERS.c.usd_per_gpu_hour
-    rows = _ordered(session, [*conditions, price.is_not(None)], [price], limit=wanted.limit)
+    # Past the session: nothing here becomes an object that it would have to watch.
+    connection = session.connection()
+    rows = connection.execute(_PRICED.where(*conditions).limit(wanted.limit)).all()
     # Asked apart: the databases disagree on where an unknown price sorts, and an index in order
     # of price serves the first question to its end without looking at the second.
     if len(rows) < wanted.limit and wanted.max_usd_per_gpu_hour is None:
         left = wanted.limit - len(rows)
-        rows += _ordered(session, [*conditions, price.is_(None)], [], limit=left)
+        rows = [*rows, *connection.execute(_UNPRICED.where(*conditions).limit(left))]
     return [_found(row) for row in rows]
 
 
@@ -170,19 +175,6 @@ def offer_history(session: Session, offer_id: str) -> list[OfferChange]:
         )
         for row in session.execute(query)
     ]
-
-
-def _ordered(
-    session: Session,
-    conditions: Sequence[ColumnElement[bool]],
-    order: Sequence[ColumnElement[Any]],
-    *,
-    limit: int,
-) -> list[Row[Any]]:
-    offers = _OFFERS.c
-    ties = (offers.supplier, offers.native_id, _REGION, offers.id)
-    query = _WITH_PLACE.where(*conditions).order_by(*order, *ties).limit(limit)
-    return list(session.execute(query).all())
 
 
 def _conditions(wanted: OfferFilter) -> list[ColumnElement[bool]]:
@@ -210,7 +202,7 @@ def _conditions(wanted: OfferFilter) -> list[ColumnElement[bool]]:
 
 
 def _found(row: Row[Any]) -> FoundOffer:
-    told: dict[str, Any] = dict(zip(_NAMES, row, strict=True))
+    told = dict(zip(_NAMES, row, strict=True))
     state, whole_at = told.pop("place_state"), told.pop("place_seen_at")
     del told["form_factor"], told["digest"]
     told["terms"] = _TERMS[told["terms"]]

@@ -13,7 +13,7 @@ from threading import Thread
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-FIXTURES = Path("fixtures/suppliers")
+FIXTURES = Path(__file__).parents[2] / "fixtures" / "suppliers"
 
 _PLACEHOLDER = re.compile(r"\\\{[^{}]*\\\}|\\\.\\\.\\\.")
 

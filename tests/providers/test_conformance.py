@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
 import pytest
@@ -69,10 +70,15 @@ def against(key: str) -> Counterpart:
     return counterpart(key)
 
 
+@cache  # a reading is a value, and some counterparts take a second to give it
+def _reading_of(key: str) -> Reading:
+    with asking(counterpart(key)) as (_, access):
+        return read(registry.supplier(key), EVERYTHING, access)
+
+
 @pytest.fixture
-def reading(supplier: Supplier, against: Counterpart) -> Reading:
-    with asking(against) as (_, access):
-        return read(supplier, EVERYTHING, access)
+def reading(key: str) -> Reading:
+    return _reading_of(key)
 
 
 @contextmanager

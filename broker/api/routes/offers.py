@@ -5,12 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 
 from broker.access.scope import Scope
-from broker.api.wire.offers import OfferList
+from broker.api.wire.offers import OfferChanges, OfferList
 from broker.api.wiring import Caller, WiringDep, requires
-from broker.flows.list_offers import list_offers
+from broker.flows.list_offers import list_offers, offer_past
 from broker.flows.offer_query import MOST_OFFERS, USUAL_OFFERS, offer_filter
 from pricing.offer import Terms
 
@@ -51,3 +51,11 @@ def offers(
     )
     view = list_offers(wiring.database, wanted, clock=wiring.clock)
     return OfferList.of(view, with_prices=Scope.CONTRACTS_READ in caller.scopes)
+
+
+@router.get("/offers/{offer_id}/changes")
+def changes(
+    wiring: WiringDep, _: Reader, offer_id: Annotated[str, Path(max_length=100)]
+) -> OfferChanges:
+    """Tell what became of an offer: each change of price, of stock, its coming and going."""
+    return OfferChanges.of(offer_id, offer_past(wiring.database, offer_id))

@@ -13,6 +13,7 @@ from pydantic import BaseModel, Field
 from broker.api.wire.holdings import PriceOut
 from broker.api.wire.suppliers import TierModel
 from broker.flows.list_offers import ListedOffer, OffersView, OwnedCapacity
+from broker.store.offers import OfferChange
 from pricing.money import plain
 
 
@@ -164,6 +165,42 @@ class OfferList(BaseModel):
             as_of=view.as_of,
             items=[OfferOut.of(each) for each in view.offers],
             owned=[OwnedOut.of(each, with_prices=with_prices) for each in view.owned],
+        )
+
+
+class OfferChangeOut(BaseModel):
+    """What an offer became at an instant; of one that went, how it stood last."""
+
+    at: datetime
+    is_present: bool
+    price_per_instance: str | None
+    currency: str | None
+    stock_state: str
+    stock_count: int | None
+
+
+class OfferChanges(BaseModel):
+    """The past of an offer, oldest first."""
+
+    offer_id: str
+    items: list[OfferChangeOut]
+
+    @classmethod
+    def of(cls, offer_id: str, changes: list[OfferChange]) -> OfferChanges:
+        """Return the changes as they are shown."""
+        return cls(
+            offer_id=offer_id,
+            items=[
+                OfferChangeOut(
+                    at=each.at,
+                    is_present=each.is_present,
+                    price_per_instance=_text(each.price_per_instance),
+                    currency=each.currency,
+                    stock_state=each.stock_state.value,
+                    stock_count=each.stock_count,
+                )
+                for each in changes
+            ],
         )
 
 

@@ -88,3 +88,14 @@ def test_suppliers_are_listed_with_their_last_poll(polled: Database) -> None:
     assert (found["state"], found["offers"], found["skips"]) == ("ok", 5, {"no_gpu": 1})
     assert found["is_stale"]
     assert [each["supplier"] for each in providers] == list(registry.SUPPLIERS)
+
+
+def test_an_offer_has_a_past(polled: Database) -> None:
+    (offer,) = client(polled).get("/v1/offers", params={"gpu": "GH200"}).json()["items"]
+
+    told = client(polled).get(f"/v1/offers/{offer['id']}/changes").json()
+
+    assert [(each["price_per_instance"], each["stock_state"]) for each in told["items"]] == [
+        ("1.99", "in-stock")
+    ]
+    assert client(polled).get("/v1/offers/nobody/changes").status_code == 404

@@ -105,3 +105,15 @@ def test_a_policy_is_json(sqlite_url: str) -> None:
     policy = run("providers", "policy", "lambda", database_url=sqlite_url)
 
     assert json.loads(policy.stdout)["supplier"] == "lambda"
+
+
+def test_an_offer_has_a_past(sqlite_url: str, environment: dict[str, str]) -> None:
+    run(*POLL, database_url=sqlite_url, **environment)
+    listed = run("offers", "--gpu", "GH200", "--json", database_url=sqlite_url)
+    (offer,) = json.loads(listed.stdout)["items"]
+
+    told = run("offers", "--history", offer["id"], database_url=sqlite_url)
+    unknown = run("offers", "--history", "nobody", database_url=sqlite_url)
+
+    assert "1.99 USD" in told.stdout
+    assert unknown.exit_code == 2

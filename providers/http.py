@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 import httpx2
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_any
 from tenacity.wait import wait_random_exponential
 
 from providers.access import Access
@@ -138,7 +138,7 @@ class Web:
     ) -> Answered:
         retrying = Retrying(
             retry=retry_if_exception(self._may_try_again),
-            stop=stop_after_attempt(ATTEMPTS) | self._ends_before,
+            stop=stop_any(stop_after_attempt(ATTEMPTS), self._ends_before),
             wait=_patience,
             sleep=self.access.sleep,
             reraise=True,

@@ -6,7 +6,7 @@ import logging
 import socket
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -520,7 +520,9 @@ def test_an_address_of_another_host_or_without_tls_is_refused_at_once(url: str) 
 
 
 class Signed(httpx2.Auth):
-    def auth_flow(self, request: httpx2.Request) -> Iterator[httpx2.Request]:
+    def auth_flow(
+        self, request: httpx2.Request
+    ) -> Generator[httpx2.Request, httpx2.Response, None]:
         request.headers["X-Signature"] = MARK
         yield request
 

@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 import httpx2
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, stop_any
+from tenacity import RetryCallState, Retrying, retry_if_exception
 from tenacity.wait import wait_random_exponential
 
 from providers.access import Access
@@ -138,7 +138,7 @@ class Web:
     ) -> Answered:
         retrying = Retrying(
             retry=retry_if_exception(self._may_try_again),
-            stop=stop_any(stop_after_attempt(ATTEMPTS), self._ends_before),
+            stop=self._is_enough,
             wait=_patience,
             sleep=self.access.sleep,
             reraise=True,
@@ -151,10 +151,11 @@ class Web:
             return False
         return (error.retry_after or timedelta(0)) <= LONGEST_PATIENCE
 
-    def _ends_before(self, state: RetryCallState) -> bool:
-        """Say whether the time is over before the next attempt would begin."""
+    def _is_enough(self, state: RetryCallState) -> bool:
+        """Say whether that was the last attempt, or the next would begin after the deadline."""
         left = self.access.seconds_left()
-        return left is not None and state.upcoming_sleep >= left
+        is_late = left is not None and state.upcoming_sleep >= left
+        return is_late or state.attempt_number >= ATTEMPTS
 
     def _target(self, path: str, query: Query | None) -> httpx2.URL:
         if path.startswith(("http://", "https://")):

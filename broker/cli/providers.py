@@ -119,4 +119,7 @@ def _to_do(provider: Provider) -> str | None:
         return f"set {', '.join(provider.missing)}"
     if provider.error:
         return provider.error
-    return "tonnage prices poll" if provider.polled_at is None else None
+    rest = f"for more than the public part, set {', '.join(provider.unset)}"
+    if provider.polled_at is None:
+        return f"tonnage prices poll; {rest}" if provider.unset else "tonnage prices poll"
+    return rest if provider.unset else None

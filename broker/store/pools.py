@@ -41,18 +41,18 @@ class StoredPool:
 
 def pools(session: Session, *, gpu_models: Collection[str] | None = None) -> tuple[Pool, ...]:
     """Return all pools by id, or those of some models, as a planner sees them."""
-    return tuple(each.pool for each in stored_pools(session, gpu_models=gpu_models))
+    booked = booked_peaks(session)
+    rows = session.execute(_all_pools(gpu_models))
+    return tuple(_pool(row, booked.get(row.id, 0)) for row in rows)
 
 
 def stored_pools(
     session: Session, *, gpu_models: Collection[str] | None = None
 ) -> tuple[StoredPool, ...]:
     """Return all pools by id, or those of some models, as people see them."""
-    query = sa.select(_POOLS).order_by(_POOLS.c.id)
-    if gpu_models is not None:
-        query = query.where(_POOLS.c.gpu_model.in_(sorted(gpu_models)))
     booked = booked_peaks(session)
-    return tuple(_stored(row, booked.get(row.id, 0)) for row in session.execute(query))
+    rows = session.execute(_all_pools(gpu_models))
+    return tuple(_stored(row, booked.get(row.id, 0)) for row in rows)
 
 
 def find_pool(session: Session, pool_id: str) -> StoredPool:
@@ -79,6 +79,11 @@ def booked_peaks(session: Session) -> dict[str, int]:
 def accounts_of(row: Any) -> Accounts:
     """Return the accounts of a row of the table of pools."""
     return Accounts(**{account.value: getattr(row, account.value) for account in OWN})
+
+
+def _all_pools(gpu_models: Collection[str] | None) -> sa.Select[Any]:
+    query = sa.select(_POOLS).order_by(_POOLS.c.id)
+    return query if gpu_models is None else query.where(_POOLS.c.gpu_model.in_(sorted(gpu_models)))
 
 
 def no_pool(pool_id: str) -> NotFoundError:

@@ -11,11 +11,14 @@ from fastapi import APIRouter, FastAPI
 from fastapi.middleware import Middleware
 
 from broker.api.answers import Answers
+from broker.api.auditing import Auditing
 from broker.api.limits import BodyLimit
 from broker.api.problems import HANDLERS, V1_STATUSES, described
+from broker.api.rate_limit import RateLimit
 from broker.api.routes import (
     alerts,
     assumptions,
+    audit,
     contracts,
     health,
     holdings,
@@ -30,9 +33,10 @@ from broker.api.routes import (
     renewals,
     suppliers,
 )
+from broker.api.sign_ins import SignIns
 from broker.api.wire.problem import Problem
-from broker.api.wiring import Wiring
-from broker.clock import Clock, utc_now
+from broker.api.wiring import Wiring, require_guarded
+from broker.clock import Clock, Ticks, ticks_now, utc_now
 from broker.flows.prepare_database import open_database
 from broker.settings import Settings
 from broker.store.engine import Database
@@ -40,6 +44,7 @@ from broker.store.engine import Database
 V1_ROUTERS: tuple[APIRouter, ...] = (
     alerts.router,
     assumptions.router,
+    audit.router,
     contracts.router,
     holdings.router,
     keys.router,
@@ -72,7 +77,11 @@ class Api(FastAPI):
 
 
 def create_app(
-    settings: Settings | None = None, *, database: Database | None = None, clock: Clock = utc_now
+    settings: Settings | None = None,
+    *,
+    database: Database | None = None,
+    clock: Clock = utc_now,
+    ticks: Ticks = ticks_now,
 ) -> FastAPI:
     """Return the application; without arguments it is set from the environment.
 
@@ -80,20 +89,27 @@ def create_app(
     """
     settings = settings or Settings()
     database = database or open_database(settings.database_url)
+    sign_ins = SignIns(database, settings=settings, clock=clock, ticks=ticks)
     app = Api(
         title="Tonnage",
         version=version("tonnage"),
         description="Multi-cloud GPU capacity broker and procurement ledger.",
         lifespan=_lifespan,
-        middleware=[Middleware(Answers), Middleware(BodyLimit)],
+        middleware=[
+            Middleware(Answers),
+            Middleware(RateLimit, sign_ins=sign_ins, settings=settings, ticks=ticks),
+            Middleware(Auditing),
+            Middleware(BodyLimit),
+        ],
         exception_handlers=HANDLERS,
         redirect_slashes=False,  # a redirect is neither an answer nor a problem
         docs_url=None,  # both pages would fetch scripts from elsewhere
         redoc_url=None,
     )
-    app.state.wiring = Wiring(database=database, settings=settings, clock=clock)
+    app.state.wiring = Wiring(database=database, settings=settings, clock=clock, sign_ins=sign_ins)
     app.include_router(health.router)
     for router in V1_ROUTERS:
+        require_guarded(router.routes)
         app.include_router(router, responses=described(*V1_STATUSES))
     return app
 

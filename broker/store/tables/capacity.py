@@ -236,6 +236,7 @@ class AuditRow(Table, table=True):
     key_id: str | None = None
     action: str
     object_id: str
+    status: int | None = None  # HTTP, of a request that was answered
     before_hash: str | None = None
     after_hash: str | None = None
     request_id: str | None = None

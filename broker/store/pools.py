@@ -13,10 +13,10 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from broker.capacity.accounts import OWN, Accounts
-from broker.capacity.bookings import Booking, peak_of
 from broker.capacity.lease import LeaseState
 from broker.capacity.pool import Pool, PoolKind
 from broker.capacity.standing import Closing, Standing
+from broker.capacity.timeline import Taken, peak
 from broker.errors import NotFoundError
 from broker.store.tables import LeaseLineRow, LeaseRow, PoolRow, Table
 from pricing.money import Currency, Money
@@ -70,10 +70,13 @@ def booked_peaks(session: Session) -> dict[str, int]:
         .join(LeaseRow, col(LeaseRow.id) == col(LeaseLineRow.lease_id))
         .where(col(LeaseRow.is_live), LeaseRow.state == LeaseState.SCHEDULED.value)
     )
-    promised: dict[str, list[Booking]] = defaultdict(list)
+    promised: dict[str, list[Taken]] = defaultdict(list)
     for pool_id, gpus, starts_at, ends_at in session.exec(query):
-        promised[pool_id].append(Booking(gpu_count=gpus, starts_at=starts_at, ends_at=ends_at))
-    return {pool_id: peak_of(bookings) for pool_id, bookings in promised.items()}
+        promised[pool_id].append((starts_at, ends_at, gpus))
+    return {
+        pool_id: peak(taken, start=min(since for since, _, _ in taken), end=None)
+        for pool_id, taken in promised.items()
+    }
 
 
 def accounts_of(row: Any) -> Accounts:

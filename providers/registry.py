@@ -7,21 +7,23 @@ from importlib import import_module
 from providers.supplier import Supplier
 
 SUPPLIERS: dict[str, str] = {
+    "aws": "providers.aws",
     "gcp": "providers.gcp",
+    "azure": "providers.azure",
+    "oci": "providers.oci",
+    "coreweave": "providers.coreweave",
+    "nebius": "providers.nebius",
+    "crusoe": "providers.crusoe",
     "lambda": "providers.lambda_cloud",
-    "digitalocean": "providers.digitalocean",
-    "shadeform": "providers.shadeform",
-    "primeintellect": "providers.primeintellect",
-    "sfcompute": "providers.sfcompute",
-    "price_sheet": "providers.price_sheet",
     "runpod": "providers.runpod",
     "verda": "providers.verda",
     "hyperstack": "providers.hyperstack",
-    "crusoe": "providers.crusoe",
-    "azure": "providers.azure",
-    "coreweave": "providers.coreweave",
-    "nebius": "providers.nebius",
-    "oci": "providers.oci",
+    "shadeform": "providers.shadeform",
+    "primeintellect": "providers.primeintellect",
+    "sfcompute": "providers.sfcompute",
+    "digitalocean": "providers.digitalocean",
+    "vast": "providers.vast",
+    "price_sheet": "providers.price_sheet",
 }
 """Key → the module that holds the supplier as `SUPPLIER`."""
 

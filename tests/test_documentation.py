@@ -53,6 +53,7 @@ from pricing.market import FRESH_FOR, MINIMUM_SUPPLIERS, OUTLIER_SCALED_MADS
 from pricing.money import MAX_DECIMALS, Money
 from pricing.spread import MAD_SCALE
 from pricing.tenor import Tenor
+from providers import registry
 from providers.market_csv import COLUMNS, HIGHEST_USD_PER_GPU_HOUR, LOWEST_USD_PER_GPU_HOUR
 from tests.broker.api.clients import operations
 
@@ -165,6 +166,26 @@ def test_every_setting_stands_in_the_manual_with_its_default() -> None:
     assert told == {
         f"TONNAGE_{name.upper()}": default_text(field.default)
         for name, field in Settings.model_fields.items()
+    }
+
+
+def told_variables() -> list[tuple[str, set[str], set[str]]]:
+    """Each row of the manual's table of suppliers: key, credentials, other variables."""
+    text = page("providers.md").partition("### Variables")[2].partition("\n## ")[0]
+    return [
+        (cells[0], set(re.findall(r"\w+", cells[1])), set(re.findall(r"\w+", cells[2])))
+        for cells in table_rows(text)
+        if len(cells) == 4 and cells[0] not in ("supplier", "---")
+    ]
+
+
+def test_every_variable_of_every_supplier_stands_in_the_manual_and_none_that_is_not() -> None:
+    told = {key: (credentials, more) for key, credentials, more in told_variables()}
+
+    assert len(told) == len(told_variables()) > 10
+    assert told == {
+        one.profile.key: (set(one.profile.secrets), set(one.profile.options))
+        for one in registry.suppliers()
     }
 
 

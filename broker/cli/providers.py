@@ -16,7 +16,7 @@ from broker.flows.show_providers import Provider, require_known, show_provider, 
 from providers import registry
 from providers.access import of_process
 from providers.policy import policy_of
-from providers.scaffold import ScaffoldError, Wish, scaffold
+from providers.scaffold import EXAMPLE_URL, ScaffoldError, Wish, scaffold
 
 app = typer.Typer(no_args_is_help=True, help="The suppliers that are polled.")
 
@@ -99,9 +99,9 @@ def policy(name: Name) -> None:
 @app.command()
 def new(
     name: Annotated[str, typer.Argument(help="Its key: small letters, digits, underscores.")],
-    url: Annotated[str, typer.Option(help="Where its API answers.")] = "https://api.example.com/v1",
+    url: Annotated[str, typer.Option(help="Where its API answers.")] = EXAMPLE_URL,
     directory: Annotated[
-        Path, typer.Option("--in", file_okay=False, help="A checkout of this project.")
+        Path, typer.Option("--in", file_okay=False, help="The root of a checkout of this project.")
     ] = Path(),
 ) -> None:
     """Begin an adapter: one file, one fixture, its counterpart, alias rows, a registry line."""
@@ -119,4 +119,7 @@ def _to_do(provider: Provider) -> str | None:
         return f"set {', '.join(provider.missing)}"
     if provider.error:
         return provider.error
-    return "tonnage prices poll" if provider.polled_at is None else None
+    rest = f"for more than the public part, set {', '.join(provider.unset)}"
+    if provider.polled_at is None:
+        return f"tonnage prices poll; {rest}" if provider.unset else "tonnage prices poll"
+    return rest if provider.unset else None

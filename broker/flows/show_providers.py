@@ -30,6 +30,7 @@ class Provider:
     profile: Profile
     state: str
     missing: tuple[str, ...]
+    unset: tuple[str, ...]  # credentials without which only the public part is asked
     polled_at: datetime | None
     last_ok_at: datetime | None
     age_seconds: int | None  # of the last whole answer
@@ -85,6 +86,7 @@ def _provider(
         profile=profile,
         state=unpolled if status is None else status.state,
         missing=missing,
+        unset=() if missing else tuple(x for x in profile.secrets if not access.value(x)),
         polled_at=None if status is None else status.polled_at,
         last_ok_at=last_ok_at,
         age_seconds=age,

@@ -6,6 +6,7 @@ without a word. Nothing else may be used for amounts and instants (a test asks).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -44,9 +45,14 @@ class Micros(TypeDecorator[Decimal]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> Decimal | None:
         """Return the Decimal that was stored."""
-        if value is None:
-            return None
-        return Decimal(value) if dialect.name == "postgresql" else Decimal(int(value)) / _SCALE
+        return _decimal(value) if dialect.name == "postgresql" else _from_micros(value)
+
+    def result_processor(
+        self, dialect: Dialect, coltype: object
+    ) -> Callable[[Any], Decimal | None]:
+        """Return the reader of a whole column: lists of offers read hundreds of amounts."""
+        del coltype
+        return _decimal if dialect.name == "postgresql" else _from_micros
 
 
 class UtcTime(TypeDecorator[datetime]):
@@ -72,9 +78,27 @@ class UtcTime(TypeDecorator[datetime]):
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Return the aware instant that was stored."""
-        if value is None:
-            return None
-        if dialect.name == "postgresql":
-            stored: datetime = value
-            return stored.astimezone(UTC)
-        return _EPOCH + int(value) * _MICROSECOND
+        return _in_utc(value) if dialect.name == "postgresql" else _from_microseconds(value)
+
+    def result_processor(
+        self, dialect: Dialect, coltype: object
+    ) -> Callable[[Any], datetime | None]:
+        """Return the reader of a whole column."""
+        del coltype
+        return _in_utc if dialect.name == "postgresql" else _from_microseconds
+
+
+def _decimal(value: Any) -> Decimal | None:
+    return None if value is None else Decimal(value)
+
+
+def _from_micros(value: Any) -> Decimal | None:
+    return None if value is None else Decimal(value) / _SCALE
+
+
+def _in_utc(value: datetime | None) -> datetime | None:
+    return None if value is None else value.astimezone(UTC)
+
+
+def _from_microseconds(value: int | None) -> datetime | None:
+    return None if value is None else _EPOCH + timedelta(microseconds=value)

@@ -15,7 +15,7 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid5
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, false, func, insert, or_, select, update
 from sqlmodel import Session
 
 from broker.store.polls import NO_REGION
@@ -77,10 +77,9 @@ def standing_offers(
     session: Session, supplier: str, regions: Collection[str]
 ) -> dict[str, StandingOffer]:
     """Return the offers on record of some places of a supplier, gone ones too, by id."""
-    place = func.coalesce(_OFFERS.c.region, NO_REGION)
     columns = (
         _OFFERS.c.id,
-        place,
+        func.coalesce(_OFFERS.c.region, NO_REGION),
         _OFFERS.c.digest,
         _OFFERS.c.price_per_instance,
         _OFFERS.c.currency,
@@ -92,7 +91,9 @@ def standing_offers(
     wanted = sorted(regions)
     for start in range(0, len(wanted), IDS_PER_QUERY):
         some = wanted[start : start + IDS_PER_QUERY]
-        query = select(*columns).where(_OFFERS.c.supplier == supplier, place.in_(some))
+        region = _OFFERS.c.region  # plain, so that the index serves
+        place = or_(region.in_(some), region.is_(None) if NO_REGION in some else false())
+        query = select(*columns).where(_OFFERS.c.supplier == supplier, place)
         for row_id, region, digest, price, currency, state, count, is_gone in session.execute(
             query
         ):
@@ -119,7 +120,7 @@ def changes_of(
     new: list[Mapping[str, Any]] = []
     moved: list[Mapping[str, Any]] = []
     history: list[Mapping[str, Any]] = []
-    for one in sorted(taken, key=lambda one: one.id):
+    for one in sorted(taken, key=_by_likeness):
         before = standing.get(one.id)
         if before is not None and before.digest == one.digest and not before.is_gone:
             continue
@@ -149,6 +150,16 @@ def write_changes(session: Session, changes: OfferChanges, *, at: datetime) -> N
         session.execute(statement.values(gone_at=at, changed_at=at), gone)
     for history in _in_pieces(changes.history):
         session.execute(insert(_CHANGES), history)
+
+
+def _by_likeness(taken: TakenOffer) -> tuple[str, str, int, str]:
+    """Return where an offer is written: beside those that are searched for together.
+
+    A database keeps rows about in the order in which they came, and a search then reads a few
+    pages instead of one for every row.
+    """
+    offer = taken.offer
+    return offer.region or NO_REGION, offer.gpu.model, offer.gpu_count, taken.id
 
 
 _CHANGING = ("price_per_instance", "currency", "stock_state", "stock_count")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, and_, func, select
+from sqlalchemy import ColumnElement, Integer, Row, Select, and_, bindparam, func, select
 from sqlmodel import Session
 
 from broker.store.offer_changes import NO_FLAGS
@@ -31,6 +31,11 @@ _WITH_PLACE = select(_OFFERS, _PLACES.c.state, _PLACES.c.seen_at).select_from(
     )
 )
 
+_PRICE = _OFFERS.c.usd_per_gpu_hour
+_TIES = (_OFFERS.c.supplier, _OFFERS.c.native_id, _REGION, _OFFERS.c.id)
+_PRICED = _WITH_PLACE.where(_PRICE.is_not(None)).order_by(_PRICE, *_TIES)
+_UNPRICED = _WITH_PLACE.where(_PRICE.is_(None)).order_by(*_TIES)
+
 _NAMES = (*_OFFERS.c.keys(), "place_state", "place_seen_at")
 _TERMS = {terms.value: terms for terms in Terms}
 _CLASSES: dict[str | None, OfferClass | None] = {
@@ -41,6 +46,22 @@ _STATES = {state.value: state for state in StockState}
 _UNITS: dict[str | None, StockUnit | None] = {
     None: None,
     **{unit.value: unit for unit in StockUnit},
+}
+
+
+LIMIT = "at_most"
+
+_CONDITIONS: dict[str, ColumnElement[bool]] = {
+    "gpu_model": _OFFERS.c.gpu_model == bindparam("gpu_model"),
+    "part": _OFFERS.c.part == bindparam("part"),
+    "gpu_count": _OFFERS.c.gpu_count == bindparam("gpu_count"),
+    "min_gpu_count": _OFFERS.c.gpu_count >= bindparam("min_gpu_count"),
+    "max_price": _OFFERS.c.usd_per_gpu_hour <= bindparam("max_price"),
+    "regions": _OFFERS.c.region.in_(bindparam("regions", expanding=True)),
+    "terms": _OFFERS.c.terms.in_(bindparam("terms", expanding=True)),
+    "suppliers": _OFFERS.c.supplier.in_(bindparam("suppliers", expanding=True)),
+    "not_of": _OFFERS.c.supplier.not_in(bindparam("not_of", expanding=True)),
+    "obtainable": _OFFERS.c.stock_state.in_(bindparam("obtainable", expanding=True)),
 }
 
 
@@ -61,6 +82,7 @@ class OfferFilter:
     terms: frozenset[Terms] | None = None
     max_usd_per_gpu_hour: Decimal | None = None
     suppliers: frozenset[str] | None = None
+    not_of: frozenset[str] | None = None  # suppliers whose answers are not for this reader
     obtainable_only: bool = False
     include_gone: bool = False
     limit: int = USUAL_LIMIT
@@ -145,14 +167,18 @@ def find_offers(session: Session, wanted: OfferFilter = ANY_OFFER) -> list[Found
 
     Of one price: by supplier, machine, region and id, so that the answer is always the same.
     """
-    conditions = _conditions(wanted)
-    price = _OFFERS.c.usd_per_gpu_hour
-    rows = _ordered(session, [*conditions, price.is_not(None)], [price], limit=wanted.limit)
+    values = _values(wanted)
+    names = tuple(sorted(values))
+    # Past the session: nothing here becomes an object that it would have to watch.
+    connection = session.connection()
+    priced = _question(names, is_priced=True, with_gone=wanted.include_gone)
+    rows = connection.execute(priced, {**values, LIMIT: wanted.limit}).all()
     # Asked apart: the databases disagree on where an unknown price sorts, and an index in order
     # of price serves the first question to its end without looking at the second.
     if len(rows) < wanted.limit and wanted.max_usd_per_gpu_hour is None:
+        unpriced = _question(names, is_priced=False, with_gone=wanted.include_gone)
         left = wanted.limit - len(rows)
-        rows += _ordered(session, [*conditions, price.is_(None)], [], limit=left)
+        rows = [*rows, *connection.execute(unpriced, {**values, LIMIT: left})]
     return [_found(row) for row in rows]
 
 
@@ -172,45 +198,37 @@ def offer_history(session: Session, offer_id: str) -> list[OfferChange]:
     ]
 
 
-def _ordered(
-    session: Session,
-    conditions: Sequence[ColumnElement[bool]],
-    order: Sequence[ColumnElement[Any]],
-    *,
-    limit: int,
-) -> list[Row[Any]]:
-    offers = _OFFERS.c
-    ties = (offers.supplier, offers.native_id, _REGION, offers.id)
-    query = _WITH_PLACE.where(*conditions).order_by(*order, *ties).limit(limit)
-    return list(session.execute(query).all())
+def _values(wanted: OfferFilter) -> dict[str, object]:
+    """Return what a filter asks for, by the name of its condition."""
+    asked: dict[str, object] = {
+        "gpu_model": wanted.gpu_model,
+        "part": wanted.part,
+        "gpu_count": wanted.gpu_count,
+        "min_gpu_count": wanted.min_gpu_count,
+        "max_price": wanted.max_usd_per_gpu_hour,
+        "regions": _listed(wanted.regions),
+        "terms": _listed(wanted.terms),
+        "suppliers": _listed(wanted.suppliers),
+        "not_of": _listed(wanted.not_of or None),
+        "obtainable": OBTAINABLE if wanted.obtainable_only else None,
+    }
+    return {name: value for name, value in asked.items() if value is not None}
 
 
-def _conditions(wanted: OfferFilter) -> list[ColumnElement[bool]]:
-    offers = _OFFERS.c
-    equal = (
-        (offers.gpu_model, wanted.gpu_model),
-        (offers.part, wanted.part),
-        (offers.gpu_count, wanted.gpu_count),
-    )
-    among = (
-        (offers.region, wanted.regions),
-        (offers.terms, wanted.terms),
-        (offers.supplier, wanted.suppliers),
-        (offers.stock_state, OBTAINABLE if wanted.obtainable_only else None),
-    )
-    found = [column == value for column, value in equal if value is not None]
-    found += [column.in_(sorted(values)) for column, values in among if values is not None]
-    if not wanted.include_gone:
-        found.append(offers.gone_at.is_(None))
-    if wanted.min_gpu_count is not None:
-        found.append(offers.gpu_count >= wanted.min_gpu_count)
-    if wanted.max_usd_per_gpu_hour is not None:
-        found.append(offers.usd_per_gpu_hour <= wanted.max_usd_per_gpu_hour)
-    return found
+def _listed(values: frozenset[Any] | None) -> list[Any] | None:
+    return None if values is None else sorted(values)
+
+
+@cache  # one statement for each shape of a question: building it costs as much as asking it
+def _question(names: tuple[str, ...], *, is_priced: bool, with_gone: bool) -> Select[Any]:
+    query = (_PRICED if is_priced else _UNPRICED).where(*(_CONDITIONS[name] for name in names))
+    if not with_gone:
+        query = query.where(_OFFERS.c.gone_at.is_(None))
+    return query.limit(bindparam(LIMIT, type_=Integer))
 
 
 def _found(row: Row[Any]) -> FoundOffer:
-    told: dict[str, Any] = dict(zip(_NAMES, row, strict=True))
+    told = dict(zip(_NAMES, row, strict=True))
     state, whole_at = told.pop("place_state"), told.pop("place_seen_at")
     del told["form_factor"], told["digest"]
     told["terms"] = _TERMS[told["terms"]]

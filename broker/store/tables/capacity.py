@@ -64,7 +64,12 @@ class PoolRow(Table, table=True):
     kept_back: int  # spares
     claimed: int  # of the available: promised to a waiting request
     gen: int = Field(sa_type=BigInteger)
-    is_cordoned: bool  # no new leases
+    gpu_limit: int | None = None  # of a pool on demand: as a person set it
+    standing: str = Field(  # open, cordoned, draining: as a person ordered it
+        default="open", sa_column_kwargs={"server_default": "open"}
+    )
+    closing: str | None = None  # why the books close it further: owed-back, offer-gone
+    is_cordoned: bool  # no new leases; by standing or closing
     is_draining: bool  # and leases are not renewed past their end
     opens_at: datetime | None = Field(default=None, sa_type=UtcTime)
     closes_at: datetime | None = Field(default=None, sa_type=UtcTime)  # no lease outlives it

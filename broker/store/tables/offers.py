@@ -78,6 +78,7 @@ class OfferRow(Table, table=True):
     __tablename__ = "offer"
     __table_args__ = (
         CheckConstraint("price_per_instance > 0", name="above_zero"),
+        Index("ix_offer_supplier", "supplier", "region"),
         # One in order of price, one by place; only what is there is ever searched. A search in
         # places reads the few rows that fit, one over all of them reads the cheapest and stops.
         Index("ix_offer_search", "gpu_model", "usd_per_gpu_hour", "gpu_count", **_THERE),
@@ -85,7 +86,7 @@ class OfferRow(Table, table=True):
     )
 
     id: str = Field(primary_key=True)  # a name-based UUID of the offer's key
-    supplier: str = Field(index=True)
+    supplier: str
     native_id: str
     region: str | None = None
     zone: str | None = None

@@ -101,7 +101,7 @@ def upgrade() -> None:
             sqlite_where=sa.text("gone_at IS NULL"),
             postgresql_where=sa.text("gone_at IS NULL"),
         )
-        batch_op.create_index(batch_op.f("ix_offer_supplier"), ["supplier"], unique=False)
+        batch_op.create_index("ix_offer_supplier", ["supplier", "region"], unique=False)
 
     op.create_table(
         "poll",
@@ -236,7 +236,7 @@ def downgrade() -> None:
 
     op.drop_table("poll")
     with op.batch_alter_table("offer", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_offer_supplier"))
+        batch_op.drop_index("ix_offer_supplier")
         batch_op.drop_index(
             "ix_offer_place",
             sqlite_where=sa.text("gone_at IS NULL"),

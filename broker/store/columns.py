@@ -21,6 +21,16 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
+def micros_of(instant: datetime) -> int:
+    """Return an aware instant as SQLite stores it: whole microseconds."""
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def instant_of(micros: int) -> datetime:
+    """Return the aware instant that SQLite stores as whole microseconds."""
+    return _EPOCH + micros * _MICROSECOND
+
+
 class Micros(TypeDecorator[Decimal]):
     """An exact decimal with up to six places: NUMERIC on PostgreSQL, whole millionths on SQLite."""
 
@@ -68,7 +78,7 @@ class UtcTime(TypeDecorator[datetime]):
         if value.tzinfo is None:
             raise ValueError("an instant needs its offset; naive times are refused")
         instant = value.astimezone(UTC)
-        return instant if dialect.name == "postgresql" else (instant - _EPOCH) // _MICROSECOND
+        return instant if dialect.name == "postgresql" else micros_of(instant)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Return the aware instant that was stored."""
@@ -77,4 +87,4 @@ class UtcTime(TypeDecorator[datetime]):
         if dialect.name == "postgresql":
             stored: datetime = value
             return stored.astimezone(UTC)
-        return _EPOCH + int(value) * _MICROSECOND
+        return instant_of(int(value))

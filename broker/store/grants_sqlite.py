@@ -36,10 +36,6 @@ class SqliteGrants(GroupCommit):
         self, database: Database, *, queue: int, batch: int, clock: Clock, stopwatch: Stopwatch
     ) -> None:
         super().__init__(queue=queue, batch=batch, stopwatch=stopwatch)
-        if database.has_no_file:
-            raise RefusedError(
-                "leases need a SQLite database in a file: each process opens it anew"
-            )
         self._database, self._clock = database, clock
         self._thread: ThreadPoolExecutor | None = None
         self._connection: sqlite3.Connection | None = None
@@ -47,6 +43,10 @@ class SqliteGrants(GroupCommit):
 
     async def connect(self) -> datetime:
         """Connect and extend all live leases; return the time of the process."""
+        if self._database.has_no_file:
+            raise RefusedError(
+                "leases need a SQLite database in a file: each process opens it anew"
+            )
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="lease-writer")
         try:
             return await self._in_thread(self._welcome)

@@ -18,6 +18,7 @@ from fastapi import BackgroundTasks, Depends, Request, Security
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
+from fastapi.security.utils import get_authorization_scheme_param
 from starlette.routing import BaseRoute
 
 from broker.access.audit import AuditDraft, Origin
@@ -26,11 +27,22 @@ from broker.access.scope import Scope, roles_with, scopes_of
 from broker.api.sign_ins import SignedIn, SignIns
 from broker.clock import Clock
 from broker.errors import NotAllowedError, NotSignedInError
+from broker.flows.request_capacity import Desk
 from broker.flows.sign_in import note_use
 from broker.settings import Settings
 from broker.store.engine import Database
 
-__all__ = ["READING", "Caller", "Wiring", "WiringDep", "require_guarded", "requires", "wiring_of"]
+__all__ = [
+    "READING",
+    "Caller",
+    "Wiring",
+    "WiringDep",
+    "is_still_welcome",
+    "reads_of",
+    "require_guarded",
+    "requires",
+    "wiring_of",
+]
 
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing."""
@@ -54,6 +66,7 @@ class Wiring:
     settings: Settings
     clock: Clock
     sign_ins: SignIns
+    desk: Desk
 
     def today(self) -> date:
         """Return the business day: the one that is set, else the UTC day of the clock."""
@@ -76,6 +89,24 @@ def requires(*scopes: Scope) -> Any:
     when a scope is lacking.
     """
     return Security(_caller, scopes=[scope.value for scope in scopes])
+
+
+def reads_of(caller: Caller) -> str | None:
+    """Return the principal whose leases, requests and events a caller may see; None: anybody's.
+
+    Whoever holds leases sees their own; whoever only looks, or administers, sees all.
+    """
+    return caller.reach if Scope.CAPACITY_WRITE in caller.scopes else None
+
+
+async def is_still_welcome(request: Request) -> bool:
+    """Say whether the key or token of a request that goes on and on is still good."""
+    _, bearer = get_authorization_scheme_param(request.headers.get("authorization"))
+    try:
+        await request.app.state.wiring.sign_ins.admit(bearer)
+    except NotSignedInError:
+        return False
+    return True
 
 
 def require_guarded(routes: Iterable[BaseRoute]) -> None:

@@ -22,6 +22,7 @@ from sqlmodel import Session, col, select
 from broker.capacity.accounts import OWN, Transfer
 from broker.capacity.pool import PoolKind
 from broker.capacity.standing import Closing, Standing, flags_of
+from broker.store.capacity_events import lock_events
 from broker.store.pools import accounts_of, no_pool
 from broker.store.tables import CapacityEventRow, CapacityTransferRow, FenceRow, PoolRow, Table
 
@@ -161,6 +162,7 @@ def write_change(
     row.changed_at = at
     session.add(row)
     session.add_all(_journal(row, change.transfers, actor=actor, at=at))
+    lock_events(session)
     session.add(_event(row, kind, change, actor=actor, at=at))
     session.flush()
 

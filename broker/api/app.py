@@ -13,6 +13,7 @@ from fastapi.middleware import Middleware
 from broker.api.answers import Answers
 from broker.api.limits import BodyLimit
 from broker.api.problems import HANDLERS, V1_STATUSES, described
+from broker.api.readiness import Readiness
 from broker.api.routes import (
     alerts,
     assumptions,
@@ -22,6 +23,7 @@ from broker.api.routes import (
     keys,
     ledger,
     market,
+    metrics,
     offers,
     prices,
     providers,
@@ -34,6 +36,7 @@ from broker.api.wire.problem import Problem
 from broker.api.wiring import Wiring
 from broker.clock import Clock, utc_now
 from broker.flows.prepare_database import open_database
+from broker.metrics import Meters
 from broker.settings import Settings
 from broker.store.engine import Database
 
@@ -72,7 +75,11 @@ class Api(FastAPI):
 
 
 def create_app(
-    settings: Settings | None = None, *, database: Database | None = None, clock: Clock = utc_now
+    settings: Settings | None = None,
+    *,
+    database: Database | None = None,
+    clock: Clock = utc_now,
+    meters: Meters | None = None,
 ) -> FastAPI:
     """Return the application; without arguments it is set from the environment.
 
@@ -80,19 +87,27 @@ def create_app(
     """
     settings = settings or Settings()
     database = database or open_database(settings.database_url)
+    meters = meters or Meters()
     app = Api(
         title="Tonnage",
         version=version("tonnage"),
         description="Multi-cloud GPU capacity broker and procurement ledger.",
         lifespan=_lifespan,
-        middleware=[Middleware(Answers), Middleware(BodyLimit)],
+        middleware=[Middleware(Answers, meters=meters), Middleware(BodyLimit)],
         exception_handlers=HANDLERS,
         redirect_slashes=False,  # a redirect is neither an answer nor a problem
         docs_url=None,  # both pages would fetch scripts from elsewhere
         redoc_url=None,
     )
-    app.state.wiring = Wiring(database=database, settings=settings, clock=clock)
+    app.state.wiring = Wiring(
+        database=database,
+        settings=settings,
+        clock=clock,
+        readiness=Readiness(database),
+        meters=meters,
+    )
     app.include_router(health.router)
+    app.include_router(metrics.open_router if settings.metrics_public else metrics.router)
     for router in V1_ROUTERS:
         app.include_router(router, responses=described(*V1_STATUSES))
     return app

@@ -8,7 +8,7 @@ A route without `requires` is open to everybody; a test refuses that for everyth
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Any
 
@@ -16,9 +16,11 @@ from fastapi import BackgroundTasks, Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 
 from broker.access.scope import Role, Scope, roles_with, scopes_of
+from broker.api.readiness import Readiness
 from broker.clock import Clock
 from broker.errors import NotAllowedError, NotSignedInError
 from broker.flows.manage_keys import note_use, sign_in
+from broker.metrics import Meters
 from broker.settings import Settings
 from broker.store.engine import Database
 
@@ -34,6 +36,9 @@ class Wiring:
     database: Database
     settings: Settings
     clock: Clock
+    readiness: Readiness
+    meters: Meters = field(default_factory=Meters)
+    grants: object | None = None  # the engine that grants leases, where this process has one
 
     def today(self) -> date:
         """Return the business day: the one that is set, else the UTC day of the clock."""

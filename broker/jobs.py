@@ -11,6 +11,7 @@ from broker.flows.deliver_alerts import deliver_alerts
 from broker.flows.evaluate_alerts import evaluate_alerts
 from broker.flows.poll_prices import poll_suppliers
 from broker.flows.roll_ledger import roll_ledger
+from broker.flows.sync_pools import sync_pools
 from broker.notify.channels import channels_set, senders
 from broker.runner import Job, Task
 from broker.store.engine import Database
@@ -43,6 +44,7 @@ def schedule(suppliers: Iterable[Supplier], poll: Poll) -> tuple[Job, ...]:
             for each in suppliers
         ),
         Job(name="roll ledger", every=timedelta(days=1), do=_roll),
+        Job(name="sync pools", every=timedelta(minutes=1), do=_sync_pools),
         Job(name="evaluate alerts", every=timedelta(hours=1), do=_evaluate),
         Job(name="deliver alerts", every=timedelta(minutes=1), do=_deliver),
         Job(name="forget old runs", every=timedelta(days=1), do=_forget),
@@ -74,6 +76,10 @@ def is_worth_asking(database: Database, supplier: Supplier, access: Access) -> b
 
 def _roll(task: Task) -> None:
     roll_ledger(task.runner.database, as_of=task.today, clock=task.runner.clock)
+
+
+def _sync_pools(task: Task) -> None:
+    sync_pools(task.runner.database, on=task.today, clock=task.runner.clock)
 
 
 def _evaluate(task: Task) -> None:

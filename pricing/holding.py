@@ -52,6 +52,10 @@ class QuantityChange:
     at: datetime
     to: int
 
+    def __post_init__(self) -> None:
+        if self.at.tzinfo is None:
+            raise ValueError("a change of quantity needs the offset of its instant")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
@@ -89,7 +93,7 @@ class Holding:
         instants = (self.start_at, self.end_at, self.delivered_at, self.observed_at)
         if any(instant is not None and instant.tzinfo is None for instant in instants):
             raise ValueError("a holding's instants need their offset")
-        if self.quantity is not None and self.quantity < 0:
+        if any(count is not None and count < 0 for count in (self.quantity, self.used)):
             raise ValueError("a quantity is 0 or more")
 
     @property

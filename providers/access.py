@@ -19,8 +19,9 @@ def _utc_now() -> datetime:
 class Access:
     """What an adapter may use of the outside world.
 
-    `transport` stands in the place of the network, to replay recorded answers. `environment` holds `TONNAGE_<SUPPLIER>_…`; its values are never shown. `deadline` is on the
-    monotonic clock: no request begins after it.
+    `transport` stands in the place of the network, to replay recorded answers. `environment` holds
+    `TONNAGE_<SUPPLIER>_…`; its values are never shown. `deadline` is on the monotonic clock: no
+    request begins after it.
     """
 
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)

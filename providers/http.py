@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 from typing import Any, Final
 
 import httpx2
-from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
+from tenacity import RetryCallState, Retrying, retry_if_exception
 from tenacity.wait import wait_random_exponential
 
 from providers.access import Access
@@ -37,6 +37,9 @@ LONGEST_PATIENCE: Final = timedelta(seconds=60)
 """A supplier that wants more than this is asked at the next poll instead."""
 
 REDIRECTS: Final = 3
+_AGES: Final = timedelta(days=12)
+"""What a Retry-After of more than six digits is taken for: nobody waits so long."""
+
 LOOPBACK: Final = ("127.0.0.1", "localhost", "::1")
 
 Classify = Callable[[int, Any], tuple[ErrorKind | None, str | None]]
@@ -135,7 +138,7 @@ class Web:
     ) -> Answered:
         retrying = Retrying(
             retry=retry_if_exception(self._may_try_again),
-            stop=stop_after_attempt(ATTEMPTS),
+            stop=self._is_enough,
             wait=_patience,
             sleep=self.access.sleep,
             reraise=True,
@@ -146,17 +149,29 @@ class Web:
     def _may_try_again(self, error: BaseException) -> bool:
         if not isinstance(error, SupplierError) or not error.kind.is_retryable:
             return False
-        wanted = error.retry_after or timedelta(0)
+        return (error.retry_after or timedelta(0)) <= LONGEST_PATIENCE
+
+    def _is_enough(self, state: RetryCallState) -> bool:
+        """Say whether that was the last attempt, or the next would begin after the deadline."""
         left = self.access.seconds_left()
-        return wanted <= LONGEST_PATIENCE and (left is None or wanted.total_seconds() < left)
+        is_late = left is not None and state.upcoming_sleep >= left
+        return is_late or state.attempt_number >= ATTEMPTS
 
     def _target(self, path: str, query: Query | None) -> httpx2.URL:
         if path.startswith(("http://", "https://")):
-            target = httpx2.URL(path)
+            target = self._joined(self._base, path)
             self._require_declared(target, self._base)
         else:
             target = self._base.copy_with(path=self._base.path.rstrip("/") + path)
         return target.copy_merge_params(dict(query)) if query else target
+
+    def _joined(self, target: httpx2.URL, address: str) -> httpx2.URL:
+        try:
+            return target.join(address)
+        except httpx2.InvalidURL:
+            raise AnswerChanged(
+                "a link of the answer is no address; it was not asked", supplier=self.profile.key
+            ) from None
 
     def _once(
         self,
@@ -173,7 +188,7 @@ class Web:
             )
             if not response.is_redirect:
                 break
-            target = target.join(response.headers.get("location", ""))
+            target = self._joined(target, response.headers.get("location", ""))
             self._require_declared(target, self._base)
         else:
             raise AnswerChanged(f"{call}: redirected in circles", supplier=self.profile.key)
@@ -191,7 +206,7 @@ class Web:
     def _exchange(
         self, method: str, target: httpx2.URL, *, call: str, location: str | None, body: Any
     ) -> tuple[httpx2.Response, bytes]:
-        self._wait_for_turn()
+        self._wait_for_turn(call)
         request = self._client.build_request(
             method, target, json=body, timeout=self._patience_for_one(call)
         )
@@ -222,24 +237,30 @@ class Web:
             chunks.append(chunk)
         return b"".join(chunks)
 
-    def _wait_for_turn(self) -> None:
+    def _wait_for_turn(self, call: str) -> None:
         pause = self._next_at - self.access.monotonic()
         if pause > 0:
+            left = self.access.seconds_left()
+            if left is not None and pause >= left:
+                raise self._out_of_time(call)
             self.access.sleep(pause)
         self._next_at = self.access.monotonic() + self.profile.least_interval.total_seconds()
 
     def _patience_for_one(self, call: str) -> httpx2.Timeout:
         left = self.access.seconds_left()
         if left is not None and left <= 0:
-            raise supplier_error(
-                ErrorKind.TRANSIENT,
-                f"{call}: out of time; the next poll tries again",
-                supplier=self.profile.key,
-                code="deadline",
-                retry_after=LONGEST_PATIENCE * 2,  # so that nobody tries at once
-            )
+            raise self._out_of_time(call)
         most = READ_SECONDS if left is None else min(READ_SECONDS, left)
         return httpx2.Timeout(most, connect=min(CONNECT_SECONDS, most))
+
+    def _out_of_time(self, call: str) -> SupplierError:
+        return supplier_error(
+            ErrorKind.TRANSIENT,
+            f"{call}: out of time; the next poll tries again",
+            supplier=self.profile.key,
+            code="deadline",
+            retry_after=LONGEST_PATIENCE * 2,  # so that nobody tries at once
+        )
 
     def _json(self, page: Page, response: httpx2.Response) -> Any:
         try:
@@ -291,12 +312,12 @@ def retry_after(text: str | None, *, now: datetime) -> timedelta | None:
     if text is None:
         return None
     if text.strip().isdecimal():
-        return timedelta(seconds=min(int(text), 10**6))
+        return timedelta(seconds=int(text)) if len(text.strip()) <= 6 else _AGES
     try:
         until = email.utils.parsedate_to_datetime(text)
-    except ValueError:
+        return max(until.replace(tzinfo=until.tzinfo or UTC) - now, timedelta(0))
+    except (ValueError, TypeError, IndexError, OverflowError):
         return None  # unreadable: our own backoff will do
-    return max(until.replace(tzinfo=until.tzinfo or UTC) - now, timedelta(0))
 
 
 def _patience(state: RetryCallState) -> float:

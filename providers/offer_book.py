@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from typing import Any
 
@@ -26,6 +26,10 @@ _REASON_OF = {
     GpuFault.AMBIGUOUS: SkipReason.AMBIGUOUS_GPU,
     GpuFault.SLICE: SkipReason.GPU_SLICE,
 }
+
+
+SPOT_ABOVE_ON_DEMAND = "spot_above_on_demand"
+"""The flag of a spot price above the same machine's on demand at the same place: look at it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,7 +151,7 @@ class OfferBook:
     def answer(self, **more: Any) -> Answer:
         """Return everything, in an order of its own; `more` are other fields of the answer."""
         return Answer(
-            offers=tuple(self._offers[key] for key in sorted(self._offers)),
+            offers=_with_doubts(self._offers[key] for key in sorted(self._offers)),
             skips=tuple(
                 sorted(self._skips, key=lambda skip: (skip.native_id, skip.reason, skip.detail))
             ),
@@ -205,6 +209,45 @@ class OfferBook:
                 "alike; the cheaper one is kept"
             )
             self._offers[offer.key] = min(known, offer, key=_cheapest)
+
+
+def _with_doubts(offers: Iterable[Offer]) -> tuple[Offer, ...]:
+    """Return the offers, those of spot flagged that cost more than the same machine on demand.
+
+    Of a machine that is listed by zone, a spot price without zone is held against the dearest, and
+    the other way round: a flag is for what cannot be, not for what may be.
+    """
+    known = tuple(offers)
+    on_demand: dict[tuple[object, ...], Decimal] = {}
+    for offer in known:
+        if offer.terms is Terms.ON_DEMAND and offer.price is not None:
+            paid = offer.price.per_instance
+            for zone in {offer.zone, None}:
+                machine = (*_machine(offer), paid.currency, zone)
+                on_demand[machine] = max(paid.amount, on_demand.get(machine, paid.amount))
+    return tuple(_doubted(offer, on_demand) for offer in known)
+
+
+def _doubted(offer: Offer, on_demand: Mapping[tuple[object, ...], Decimal]) -> Offer:
+    if offer.terms is not Terms.SPOT or offer.price is None:
+        return offer
+    paid = offer.price.per_instance
+    machine = (*_machine(offer), paid.currency)
+    most = on_demand.get((*machine, offer.zone), on_demand.get((*machine, None)))
+    if most is None or paid.amount <= most:
+        return offer
+    return replace(offer, flags=tuple(sorted({*offer.flags, SPOT_ABOVE_ON_DEMAND})))
+
+
+def _machine(offer: Offer) -> tuple[object, ...]:
+    return (
+        offer.native_id,
+        offer.region,
+        offer.gpu_count,
+        offer.gpu,
+        offer.offer_class,
+        offer.upstream,
+    )
 
 
 def _cheapest(offer: Offer) -> tuple[Decimal, str]:

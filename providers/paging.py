@@ -63,7 +63,8 @@ def by_number(
 ) -> Iterator[Page]:
     """Yield pages 1, 2, … until one is short and the stated total, if any, has been reached.
 
-    The total may change between two pages: the last one stated counts.
+    The total may change between two pages: the last one stated counts. An empty page before it is
+    reached raises AnswerChanged: what is missing is not gone.
     """
     rows = 0
     for number in range(1, MOST_PAGES + 1):
@@ -71,8 +72,13 @@ def by_number(
         yield answered.page
         found, total = rows_of(answered.content), total_of(answered.content)
         rows += found
-        if found == 0 or (found < page_size if total is None else rows >= total):
+        if found < page_size if total is None else rows >= total:
             return
+        if found == 0:
+            raise AnswerChanged(
+                f"{answered.page.call}: the list ended after {rows} of {total} rows",
+                supplier=supplier,
+            )
     raise AnswerChanged(f"more than {MOST_PAGES} pages", supplier=supplier)
 
 

@@ -55,28 +55,24 @@ def read(supplier: Supplier, ask: Ask, access: Access) -> Reading:
             finished_at=started_at,
             missing=missing,
         )
+    pages: tuple[Page, ...] = ()  # kept also when they cannot be read: to see what has changed
     try:
         fetched = supplier.fetch(ask, access)
-        answer = supplier.parse(fetched.pages)
+        pages = fetched.pages
+        answer = supplier.parse(pages)
     except SupplierError as error:
         return Reading(
             supplier=key,
             state=ReadingState.FAILED,
             started_at=started_at,
             finished_at=access.now(),
+            pages=pages,
             kind=error.kind,
             code=error.code,
             message=str(error),
         )
     state = _state_of(fetched.places)
-    worst = next(
-        (
-            place
-            for place in fetched.places
-            if place.kind is not None and place.state is not PlaceState.SKIPPED
-        ),
-        None,
-    )
+    worst = _worst_of(fetched.places)
     return Reading(
         supplier=key,
         state=state,
@@ -84,11 +80,20 @@ def read(supplier: Supplier, ask: Ask, access: Access) -> Reading:
         finished_at=access.now(),
         answer=answer,
         places=fetched.places,
-        pages=fetched.pages,
+        pages=pages,
         kind=worst.kind if worst else None,
         code=worst.code if worst else None,
         message=worst.message if worst else None,
     )
+
+
+def _worst_of(places: tuple[Place, ...]) -> Place | None:
+    """Return a place to tell of: one that failed before one in part, and none that was skipped."""
+    for state in (PlaceState.FAILED, PlaceState.PARTIAL):
+        for place in places:
+            if place.state is state and place.kind is not None:
+                return place
+    return None
 
 
 def _state_of(places: tuple[Place, ...]) -> ReadingState:

@@ -41,7 +41,8 @@ class Replay:
             return httpx2.Response(404, json={"error": "not recorded"})
         best = max(fitting, key=lambda each: len(each["request"].get("query", {})))
         answer = best["response"]
-        return httpx2.Response(answer["status"], json=answer.get("json"))
+        text = answer["text"] if "text" in answer else json.dumps(answer.get("json"))
+        return httpx2.Response(answer["status"], headers=answer.get("headers"), text=text)
 
 
 def _fits(recorded: Mapping[str, Any], request: httpx2.Request) -> bool:
@@ -51,4 +52,5 @@ def _fits(recorded: Mapping[str, Any], request: httpx2.Request) -> bool:
         recorded["method"] == request.method
         and re.search(rf"{pattern}$", request.url.path) is not None
         and all(request.url.params.get(name) == value for name, value in query.items())
+        and all(word.encode() in request.content for word in recorded.get("body_has", ()))
     )

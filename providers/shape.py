@@ -25,7 +25,12 @@ from pydantic.alias_generators import to_camel
 from providers.errors import AnswerChanged
 from providers.supplier import Page, Skip, SkipReason
 
-_WRITTEN = re.compile(r"\$?\s*(?P<number>-?(?:\d{1,3}(?:,\d{3})+|\d+)?(?:\.\d+)?(?:[eE]-?\d+)?)")
+_WRITTEN = re.compile(
+    r"\$?\s*(?P<number>-?(?:(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?|\.\d+)(?:[eE]-?\d+)?)"
+)
+
+MOST_DIGITS = 50
+"""Before or after the dot: what is longer is no amount, and arithmetic would break on it."""
 
 MOST_MALFORMED = 5
 """One row in so many may be unreadable; with more the answer as a whole has changed."""
@@ -57,22 +62,25 @@ def _exact(value: Any) -> Decimal:
         number = Decimal(value)
     elif isinstance(value, str):
         matched = _WRITTEN.fullmatch(value.strip())
-        if matched is None or not matched.group("number"):
+        if matched is None:
             raise ValueError("an amount such as 8.00, $8.00 or 1,234.50 is expected")
         number = Decimal(matched.group("number").replace(",", ""))
     else:
         raise ValueError("an exact number is expected")  # noqa: TRY004
-    if not number.is_finite():
-        raise ValueError("a finite number is expected")
+    if not number.is_finite() or abs(number.adjusted()) > MOST_DIGITS:
+        raise ValueError("a number of a believable size is expected")
     return number
 
 
 def _instant(value: Any) -> datetime:
-    if isinstance(value, int | Decimal) and not isinstance(value, bool):
-        return datetime.fromtimestamp(float(value), UTC)
-    if isinstance(value, str):
-        read = datetime.fromisoformat(value)
-        return read.replace(tzinfo=read.tzinfo or UTC).astimezone(UTC)
+    try:
+        if isinstance(value, int | Decimal) and not isinstance(value, bool):
+            return datetime.fromtimestamp(float(value), UTC)
+        if isinstance(value, str):
+            read = datetime.fromisoformat(value)
+            return read.replace(tzinfo=read.tzinfo or UTC).astimezone(UTC)
+    except (ValueError, OverflowError, OSError):
+        pass  # said below, in words that do not quote the value
     raise ValueError("an instant such as 2026-11-20T08:00:00Z is expected")
 
 

@@ -117,10 +117,11 @@ class Page:
         """Return the body with exact decimals, or raise AnswerChanged."""
         try:
             return json.loads(self.body, parse_float=Decimal)
-        except ValueError as unreadable:
+        except (ValueError, RecursionError):
+            # Not chained: the reason holds what could not be read.
             raise AnswerChanged(
                 f"{self.call}: expected JSON, got something else", supplier=supplier
-            ) from unreadable
+            ) from None
 
 
 class PlaceState(StrEnum):

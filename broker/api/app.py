@@ -11,12 +11,15 @@ from fastapi import APIRouter, FastAPI
 from fastapi.middleware import Middleware
 
 from broker.api.answers import Answers
+from broker.api.auditing import Auditing
 from broker.api.limits import BodyLimit
 from broker.api.problems import HANDLERS, V1_STATUSES, described
+from broker.api.rate_limit import RateLimit
 from broker.api.readiness import Readiness
 from broker.api.routes import (
     alerts,
     assumptions,
+    audit,
     contracts,
     health,
     holdings,
@@ -32,9 +35,10 @@ from broker.api.routes import (
     renewals,
     suppliers,
 )
+from broker.api.sign_ins import SignIns
 from broker.api.wire.problem import Problem
-from broker.api.wiring import Wiring
-from broker.clock import Clock, utc_now
+from broker.api.wiring import Wiring, require_guarded
+from broker.clock import Clock, Ticks, ticks_now, utc_now
 from broker.flows.prepare_database import open_database
 from broker.metrics import Meters
 from broker.settings import Settings
@@ -43,6 +47,7 @@ from broker.store.engine import Database
 V1_ROUTERS: tuple[APIRouter, ...] = (
     alerts.router,
     assumptions.router,
+    audit.router,
     contracts.router,
     holdings.router,
     keys.router,
@@ -79,6 +84,7 @@ def create_app(
     *,
     database: Database | None = None,
     clock: Clock = utc_now,
+    ticks: Ticks = ticks_now,
     meters: Meters | None = None,
 ) -> FastAPI:
     """Return the application; without arguments it is set from the environment.
@@ -88,12 +94,18 @@ def create_app(
     settings = settings or Settings()
     database = database or open_database(settings.database_url)
     meters = meters or Meters()
+    sign_ins = SignIns(database, settings=settings, clock=clock, ticks=ticks)
     app = Api(
         title="Tonnage",
         version=version("tonnage"),
         description="Multi-cloud GPU capacity broker and procurement ledger.",
         lifespan=_lifespan,
-        middleware=[Middleware(Answers, meters=meters), Middleware(BodyLimit)],
+        middleware=[
+            Middleware(Answers, meters=meters),
+            Middleware(RateLimit, sign_ins=sign_ins, settings=settings, ticks=ticks),
+            Middleware(Auditing),
+            Middleware(BodyLimit),
+        ],
         exception_handlers=HANDLERS,
         redirect_slashes=False,  # a redirect is neither an answer nor a problem
         docs_url=None,  # both pages would fetch scripts from elsewhere
@@ -103,12 +115,14 @@ def create_app(
         database=database,
         settings=settings,
         clock=clock,
+        sign_ins=sign_ins,
         readiness=Readiness(database),
         meters=meters,
     )
     app.include_router(health.router)
     app.include_router(metrics.open_router if settings.metrics_public else metrics.router)
     for router in V1_ROUTERS:
+        require_guarded(router.routes)
         app.include_router(router, responses=described(*V1_STATUSES))
     return app
 

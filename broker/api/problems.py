@@ -25,7 +25,7 @@ from broker.api.wire.problem import MEDIA_TYPE, Problem, ProblemFault
 
 RETRY_AFTER_SECONDS: Final = 2
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-V1_STATUSES: Final = (400, 401, 403, 404, 409, 413, 422, 500, 503)
+V1_STATUSES: Final = (400, 401, 403, 404, 409, 413, 422, 429, 500, 503)
 """What any route under /v1 may answer besides its success."""
 
 _LONGEST_FIELD: Final = 100
@@ -44,8 +44,8 @@ class Kind:
 
 _KINDS: Final[dict[type[BaseException], Kind]] = {
     errors.BadInputError: Kind(400, "bad-input", "The input cannot be read"),
-    errors.NotSignedInError: Kind(401, "not-signed-in", "No valid API key"),
-    errors.NotAllowedError: Kind(403, "not-allowed", "The key lacks the right"),
+    errors.NotSignedInError: Kind(401, "not-signed-in", "No valid API key or token"),
+    errors.NotAllowedError: Kind(403, "not-allowed", "The key or token lacks the right"),
     errors.NotFoundError: Kind(404, "not-found", "No such thing"),
     errors.ConflictError: Kind(409, "conflict", "Somebody else was first"),
     errors.BrokenLedgerError: Kind(409, "broken-ledger", "The books do not verify"),
@@ -54,6 +54,7 @@ _KINDS: Final[dict[type[BaseException], Kind]] = {
 }
 _INTERNAL: Final = Kind(500, "internal", "Something failed that should not")
 _INVALID: Final = Kind(422, "invalid", "The request does not have the expected shape")
+_TOO_MANY: Final = Kind(429, "too-many-requests", "More requests than are allowed")
 _BUSY: Final = Kind(503, "database-unavailable", "The database is busy or away")
 _UNSTORABLE: Final = Kind(400, "bad-input", "The input cannot be read")
 _HEADERS: Final = {
@@ -102,6 +103,18 @@ def internal(request: Request) -> Response:
     return problem(
         request, _INTERNAL, "the server's log tells more under this request id; try again later"
     )
+
+
+def too_many(request: Request, wait_seconds: int) -> Response:
+    """Return the answer for a request beyond what its key or address is allowed."""
+    answer = problem(
+        request,
+        _TOO_MANY,
+        "nothing was done; try again after the time in Retry-After, and send many things at once "
+        "where a route takes them",
+    )
+    answer.headers["Retry-After"] = str(wait_seconds)
+    return answer
 
 
 async def _refused(request: Request, failure: Exception) -> Response:

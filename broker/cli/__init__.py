@@ -7,6 +7,7 @@ import typer
 from broker.cli import (
     alerts,
     assumptions,
+    audit,
     contracts,
     database,
     holdings,
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(assumptions.app, name="assumptions")
+app.add_typer(audit.app, name="audit")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(database.app, name="db")
 app.add_typer(holdings.app, name="holdings")

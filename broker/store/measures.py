@@ -17,6 +17,8 @@ from broker.store.tables import LeaseLineRow, LeaseRow, PollPlaceRow, PoolRow, S
 
 NO_TIME: Final = timedelta(0)
 
+_OVERDUE_LOOKED_AT: Final = 100
+"""Leases, the first to expire first: when sweeps stop, all of them are overdue before long."""
 _STATES: Final = ("undelivered", "available", "held", "leased", "down", "kept_back")
 
 
@@ -31,22 +33,6 @@ class PoolGpus:
     gpu_model: str
     state: str
     gpus: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Imbalance:
-    """A pool whose accounts say another number of used GPUs than its live leases do."""
-
-    pool_id: str
-    supplier: str
-    gpu_model: str
-    used: int  # held and leased
-    on_leases: int
-
-    @property
-    def gpus(self) -> int:
-        """Return by how many GPUs they differ; always above zero."""
-        return abs(self.used - self.on_leases)
 
 
 def pool_gpus(session: Session) -> list[PoolGpus]:
@@ -64,42 +50,34 @@ def pool_gpus(session: Session) -> list[PoolGpus]:
     ]
 
 
-def imbalances(session: Session) -> list[Imbalance]:
-    """Return every pool of which held and leased GPUs are not those of its live leases.
+def ledger_imbalance(session: Session) -> int:
+    """Return by how many GPUs pools' accounts differ from their live leases; 0 is right.
 
-    A lease that is scheduled for later takes no GPUs yet.
+    Held are grants that nobody has confirmed, leased the others. A lease that is scheduled for
+    later takes no GPUs yet. Pools that differ in opposite ways do not cancel out.
     """
+    is_held = col(LeaseRow.confirmed_at).is_(None)
+    gpus = col(LeaseLineRow.gpu_count)
     on_leases = (
-        select(LeaseLineRow.pool_id, func.sum(LeaseLineRow.gpu_count).label("gpus"))
+        sa.select(
+            col(LeaseLineRow.pool_id),
+            func.sum(sa.case((is_held, gpus), else_=0)).label("held"),
+            func.sum(sa.case((is_held, 0), else_=gpus)).label("leased"),
+        )
         .join(LeaseRow, col(LeaseRow.id) == col(LeaseLineRow.lease_id))
         .where(col(LeaseRow.is_live), col(LeaseRow.state) != LeaseState.SCHEDULED)
         .group_by(col(LeaseLineRow.pool_id))
         .subquery()
     )
-    used = col(PoolRow.held) + col(PoolRow.leased)
-    leased = func.coalesce(on_leases.c.gpus, 0)
-    rows = session.execute(
-        sa.select(
-            col(PoolRow.id),
-            col(PoolRow.supplier),
-            col(PoolRow.gpu_model),
-            used.label("used"),
-            leased.label("on_leases"),
-        )
-        .outerjoin(on_leases, on_leases.c.pool_id == col(PoolRow.id))
-        .where(used != leased)
-        .order_by(col(PoolRow.id))
+    differs = func.abs(col(PoolRow.held) - func.coalesce(on_leases.c.held, 0)) + func.abs(
+        col(PoolRow.leased) - func.coalesce(on_leases.c.leased, 0)
     )
-    return [
-        Imbalance(
-            pool_id=row.id,
-            supplier=row.supplier,
-            gpu_model=row.gpu_model,
-            used=row.used,
-            on_leases=int(row.on_leases),
+    total = sa.select(func.coalesce(func.sum(differs), 0)).select_from(
+        sa.outerjoin(
+            sa.inspect(PoolRow).selectable, on_leases, on_leases.c.pool_id == col(PoolRow.id)
         )
-        for row in rows
-    ]
+    )
+    return int(session.execute(total).scalar_one())
 
 
 def swept_at(session: Session) -> datetime | None:
@@ -108,11 +86,25 @@ def swept_at(session: Session) -> datetime | None:
 
 
 def sweep_lag(session: Session, *, now: datetime) -> timedelta:
-    """Return how long the lease that is overdue the longest has waited for a sweep to end it."""
-    first: datetime | None = session.exec(
-        select(func.min(LeaseRow.expires_at)).where(col(LeaseRow.is_live))
-    ).one()
-    return NO_TIME if first is None else max(NO_TIME, now - first)
+    """Return how long the lease that is overdue the longest has waited for a sweep to end it.
+
+    It is overdue once the grace of its pools has passed too.
+    """
+    query = (
+        sa.select(col(LeaseRow.expires_at), func.max(col(PoolRow.grace_seconds)))
+        .join(LeaseLineRow, col(LeaseLineRow.lease_id) == col(LeaseRow.id))
+        .join(PoolRow, col(PoolRow.id) == col(LeaseLineRow.pool_id))
+        .where(
+            col(LeaseRow.is_live),
+            col(LeaseRow.state) != LeaseState.SCHEDULED,
+            col(LeaseRow.expires_at) < now,
+        )
+        .group_by(col(LeaseRow.id), col(LeaseRow.expires_at))
+        .order_by(col(LeaseRow.expires_at))
+        .limit(_OVERDUE_LOOKED_AT)
+    )
+    waits: list[timedelta] = [now - at - timedelta(seconds=grace) for at, grace in session.execute(query)]
+    return max([NO_TIME, *waits])
 
 
 def answered_at(session: Session) -> dict[str, datetime]:

@@ -73,6 +73,7 @@ def put_lease(
                 granted_at=now,
                 starts_at=now,
                 expires_at=now + expires_in,
+                confirmed_at=None if state in ("granted", "scheduled") else now,
                 rev=1,
             )
         )

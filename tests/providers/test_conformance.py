@@ -4,20 +4,28 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import time
+from base64 import b64decode, b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pricing.holding import Holding
-from pricing.offer import Offer
+from pricing.holding import Holding, HoldingState
+from pricing.money import USD
+from pricing.offer import Offer, Terms
+from pricing.plausibility import UNIT_FACTORS, factor_moved, is_plausible
 from providers import registry
 from providers.access import Access
 from providers.errors import AnswerChanged, ErrorKind, kind_of_status
+from providers.offer_book import SPOT_ABOVE_ON_DEMAND
 from providers.reading import Reading, ReadingState, read
 from providers.supplier import Ask, Capability, Page, Paging, Profile, SkipReason, Supplier
 from tests.providers.counterpart import MARK, NOW, Counterpart, counterpart
@@ -151,6 +159,119 @@ def test_every_price_is_in_a_declared_unit_and_adds_up(reading: Reading, profile
         assert offer.price.amount > 0
         gap = abs(offer.price.per_gpu.amount * offer.gpu_count - offer.price.per_instance.amount)
         assert gap <= Decimal("0.0000005") * offer.gpu_count
+
+
+@every_supplier
+def test_every_offer_says_what_it_is_whose_and_where_it_was_read(
+    reading: Reading, profile: Profile
+) -> None:
+    calls = {page.call for page in reading.pages}
+    for offer in reading.answer.offers:
+        assert offer.supplier == profile.key
+        assert offer.native_id.strip()
+        assert offer.gpu.model
+        assert offer.gpu_as_quoted
+        assert profile.key == "price_sheet" or offer.source in calls
+
+
+@every_supplier
+def test_every_region_is_a_place_that_was_read(reading: Reading) -> None:
+    """A region is new by being a place that is not on record; one of no place would be nowhere."""
+    read_places = {place.region for place in reading.places}
+    named = {offer.region for offer in reading.answer.offers}
+    named |= {price.region for price in reading.answer.spot_prices}
+    assert all(region is None or (region and region == region.strip()) for region in named)
+    assert None in read_places or named <= read_places
+
+
+@every_supplier
+def test_a_reseller_names_the_cloud_behind_each_offer(reading: Reading, profile: Profile) -> None:
+    if profile.is_reseller:
+        assert all(offer.upstream for offer in reading.answer.offers)
+
+
+@every_supplier
+def test_a_price_lies_between_what_its_gpu_can_cost(reading: Reading) -> None:
+    for offer in reading.answer.offers:
+        if offer.price is not None and offer.price.currency == USD:
+            assert is_plausible(offer.gpu.model, offer.price.per_gpu.amount), offer.native_id
+
+
+@every_supplier
+def test_its_own_prices_in_another_unit_are_seen_and_a_market_that_rises_is_not(
+    reading: Reading, profile: Profile
+) -> None:
+    prices = {
+        offer.key: offer.price.per_instance.amount
+        for offer in reading.answer.offers
+        if offer.price is not None
+    }
+    assert prices, profile.key
+    for factor in UNIT_FACTORS:
+        moved = {key: price * factor for key, price in prices.items()}
+        assert factor_moved(prices, moved) == factor
+    for change in (Decimal("1.7"), Decimal("0.5"), Decimal(1)):
+        risen = {key: price * change for key, price in prices.items()}
+        assert factor_moved(prices, risen) is None
+
+
+@every_supplier
+def test_spot_is_no_dearer_than_on_demand_or_flagged(reading: Reading) -> None:
+    priced = [offer for offer in reading.answer.offers if offer.price is not None]
+    machines = [offer for offer in priced if offer.terms is Terms.ON_DEMAND]
+    for spot in (offer for offer in priced if offer.terms is Terms.SPOT):
+        beside = [
+            offer.price.per_instance.amount
+            for offer in machines
+            if offer.price and replace(spot, terms=Terms.ON_DEMAND).key == offer.key
+        ]
+        assert spot.price is not None
+        is_dearer = bool(beside) and spot.price.per_instance.amount > max(beside)
+        assert is_dearer <= (SPOT_ABOVE_ON_DEMAND in spot.flags)
+
+
+@every_supplier
+def test_what_cannot_be_left_out_is_never_cheaper_than_the_price(reading: Reading) -> None:
+    for offer in reading.answer.offers:
+        if offer.price is not None and offer.executable_price is not None:
+            assert offer.executable_price >= offer.price.per_instance
+
+
+@every_supplier
+def test_no_more_is_used_than_is_held_and_nothing_ends_before_it_starts(reading: Reading) -> None:
+    for held in reading.answer.holdings:
+        assert held.supplier == reading.supplier
+        assert held.resource_id
+        assert held.provider_state
+        if held.used is not None and held.quantity is not None:
+            assert held.used <= held.quantity
+        if held.start_at is not None and held.end_at is not None:
+            assert held.start_at < held.end_at
+
+
+@every_supplier
+def test_what_is_over_is_neither_offered_nor_held(reading: Reading) -> None:
+    for offer in reading.answer.offers:
+        assert offer.window is None or offer.window.end > offer.observed_at, offer.native_id
+    for held in reading.answer.holdings:
+        is_over = held.end_at is not None and held.end_at <= held.observed_at
+        assert not (is_over and held.state is HoldingState.ACTIVE), held.resource_id
+
+
+@every_supplier
+def test_stored_pages_read_later_and_elsewhere_give_the_same_answer(
+    supplier: Supplier, reading: Reading, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Parsing needs the pages and nothing else: no folder, no variable, no network."""
+    stored = tmp_path / "pages.jsonl"
+    stored.write_text("\n".join(map(_stored, reading.pages)), encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    for name in [name for name in os.environ if name.startswith(("TONNAGE_", "AWS_"))]:
+        monkeypatch.delenv(name)
+
+    pages = [_unstored(line) for line in stored.read_text(encoding="utf-8").splitlines()]
+
+    assert supplier.parse(pages) == reading.answer
 
 
 @every_supplier
@@ -433,6 +554,25 @@ def _instants(recorded: Mapping[str, Any]) -> dict[str, str]:
 
 def _written(instant: Any) -> str | None:
     return None if instant is None else instant.isoformat().replace("+00:00", "Z")
+
+
+def _stored(page: Page) -> str:
+    return json.dumps(
+        {
+            "call": page.call,
+            "location": page.location,
+            "url": page.url,
+            "body": b64encode(page.body).decode(),
+            "fetched_at": page.fetched_at.isoformat(),
+        }
+    )
+
+
+def _unstored(line: str) -> Page:
+    fields = json.loads(line)
+    fields["body"] = b64decode(fields["body"])
+    fields["fetched_at"] = datetime.fromisoformat(fields["fetched_at"])
+    return Page(**fields)
 
 
 def _renamed(page: Page, spelling: str, other: str) -> Page:

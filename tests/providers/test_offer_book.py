@@ -4,8 +4,9 @@ from decimal import Decimal
 
 import pytest
 
-from pricing.offer import PriceUnit
-from providers.offer_book import Asked, Machine, OfferBook
+from pricing.money import Currency
+from pricing.offer import PriceUnit, Terms
+from providers.offer_book import SPOT_ABOVE_ON_DEMAND, Asked, Machine, OfferBook
 from providers.primeintellect import PROFILE as PRIME
 from providers.shadeform import PROFILE as SHADEFORM
 from providers.supplier import Page, Profile
@@ -63,3 +64,47 @@ def test_one_and_eight_gpus_under_one_name_are_two_offers() -> None:
 
     assert [offer.gpu_count for offer in answer.offers] == [1, 8]
     assert answer.warnings == ()
+
+
+def flagged(*rows: tuple[Terms, str, str | None], currency: str = "USD") -> list[str]:
+    """Return the prices of spot that are flagged, of one machine; a row is terms, price, zone."""
+    book = OfferBook(profile=SHADEFORM)
+    for terms, price, zone in rows:
+        book.add(
+            "gpu.8x",
+            Machine(gpu="H100 SXM5", count=8),
+            Asked(
+                amount=Decimal(price),
+                unit=PriceUnit.GPU,
+                currency=Currency(currency if terms is Terms.SPOT else "USD"),
+            ),
+            page=PAGE,
+            region="us-east",
+            zone=zone,
+            terms=terms,
+            flags=("multi_node",),
+        )
+    offers = [offer for offer in book.answer().offers if SPOT_ABOVE_ON_DEMAND in offer.flags]
+    assert all(offer.terms is Terms.SPOT and "multi_node" in offer.flags for offer in offers)
+    return [str(offer.price.amount) for offer in offers if offer.price]
+
+
+def test_a_spot_price_above_the_same_machine_on_demand_is_flagged_and_no_other() -> None:
+    assert flagged((Terms.ON_DEMAND, "3", None), (Terms.SPOT, "3.01", None)) == ["3.01"]
+    assert flagged((Terms.ON_DEMAND, "3", None), (Terms.SPOT, "3", None)) == []
+    assert flagged((Terms.ON_DEMAND, "3", None), (Terms.RESERVED, "4", None)) == []
+    assert flagged((Terms.SPOT, "4", None)) == []
+
+
+def test_spot_by_zone_is_held_against_its_zone_or_else_against_the_region() -> None:
+    region = (Terms.ON_DEMAND, "3", None)
+    zones = (Terms.ON_DEMAND, "3", "a"), (Terms.ON_DEMAND, "5", "b")
+
+    assert flagged(region, (Terms.SPOT, "4", "a"), (Terms.SPOT, "2", "b")) == ["4"]
+    assert flagged(*zones, (Terms.SPOT, "4", "a"), (Terms.SPOT, "4.5", "b")) == ["4"]
+    assert flagged(*zones, (Terms.SPOT, "4", None)) == []
+    assert flagged(*zones, (Terms.SPOT, "6", "c")) == ["6"]
+
+
+def test_prices_in_two_currencies_are_not_held_against_each_other() -> None:
+    assert flagged((Terms.ON_DEMAND, "3", None), (Terms.SPOT, "300", None), currency="JPY") == []

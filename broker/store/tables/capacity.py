@@ -64,7 +64,12 @@ class PoolRow(Table, table=True):
     kept_back: int  # spares
     claimed: int  # of the available: promised to a waiting request
     gen: int = Field(sa_type=BigInteger)
-    is_cordoned: bool  # no new leases
+    gpu_limit: int | None = None  # of a pool on demand: as a person set it
+    standing: str = Field(  # open, cordoned, draining: as a person ordered it
+        default="open", sa_column_kwargs={"server_default": "open"}
+    )
+    closing: str | None = None  # why the books close it further: owed-back, offer-gone
+    is_cordoned: bool  # no new leases; by standing or closing
     is_draining: bool  # and leases are not renewed past their end
     opens_at: datetime | None = Field(default=None, sa_type=UtcTime)
     closes_at: datetime | None = Field(default=None, sa_type=UtcTime)  # no lease outlives it
@@ -231,6 +236,7 @@ class AuditRow(Table, table=True):
     key_id: str | None = None
     action: str
     object_id: str
+    status: int | None = None  # HTTP, of a request that was answered
     before_hash: str | None = None
     after_hash: str | None = None
     request_id: str | None = None

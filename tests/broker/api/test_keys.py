@@ -14,6 +14,7 @@ def test_whoami_says_who_the_key_belongs_to_and_what_it_may_do(database: Databas
 
     assert answer.json() == {
         "key_id": key.id,
+        "principal": key.id,
         "name": "planner",
         "role": "scheduler",
         "scopes": sorted(scopes_of(Role.SCHEDULER)),

@@ -4,7 +4,7 @@ import json
 
 from broker.access.scope import Role
 from broker.clock import utc_now
-from broker.flows.manage_keys import sign_in
+from broker.flows.sign_in import sign_in
 from broker.store.engine import Database
 from tests.broker.cli.commands import PEPPER, run
 

@@ -13,10 +13,9 @@ from broker.flows.manage_keys import (
     NewKey,
     create_key,
     list_keys,
-    note_use,
     revoke_key,
-    sign_in,
 )
+from broker.flows.sign_in import note_use, sign_in
 from broker.store.engine import Database
 
 NOON = datetime(2026, 5, 15, 12, tzinfo=UTC)

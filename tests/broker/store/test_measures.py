@@ -8,7 +8,7 @@ from broker.store.engine import Database
 from broker.store.job_runs import database_now
 from broker.store.measures import (
     answered_at,
-    imbalances,
+    ledger_imbalance,
     pool_gpus,
     sweep_lag,
     swept_at,
@@ -47,25 +47,40 @@ def test_accounts_that_agree_with_the_live_leases_are_in_balance(database: Datab
     put_lease(database, 32, state="scheduled")
 
     with database.reading() as session:
-        assert imbalances(session) == []
+        assert ledger_imbalance(session) == 0
 
 
 @pytest.mark.parametrize(("leased", "differs_by"), [(16, 8), (0, 8), (24, 16)])
-def test_a_pool_that_uses_more_or_less_than_its_leases_is_named(
+def test_a_pool_that_uses_more_or_less_than_its_leases_is_out_of_balance(
     database: Database, leased: int, differs_by: int
 ) -> None:
     put_pools(database, a_pool(available=64 - leased, leased=leased), a_pool("sound"))
     put_lease(database, 8)
 
     with database.reading() as session:
-        (found,) = imbalances(session)
+        assert ledger_imbalance(session) == differs_by
 
-    assert (found.pool_id, found.used, found.on_leases) == ("pool-1", leased, 8)
-    assert found.gpus == differs_by
+
+def test_pools_that_differ_in_opposite_ways_do_not_cancel_out(database: Database) -> None:
+    put_pools(database, a_pool("a", available=56, leased=8), a_pool("b"))
+    put_lease(database, 8, pool_id="b")
+
+    with database.reading() as session:
+        assert ledger_imbalance(session) == 16
+
+
+def test_a_grant_that_counts_as_confirmed_before_it_is_is_out_of_balance(
+    database: Database,
+) -> None:
+    put_pools(database, a_pool(available=56, leased=8))
+    put_lease(database, 8, state="granted")
+
+    with database.reading() as session:
+        assert ledger_imbalance(session) == 16
 
 
 def test_the_lag_is_that_of_the_lease_overdue_the_longest(database: Database) -> None:
-    put_pools(database, a_pool())
+    put_pools(database, a_pool(grace_seconds=30))
     put_lease(database, 8, expires_in=timedelta(seconds=-90))
     put_lease(database, 8, expires_in=timedelta(seconds=-30))
     put_lease(database, 8, expires_in=timedelta(hours=-5), state="expired")
@@ -73,7 +88,15 @@ def test_the_lag_is_that_of_the_lease_overdue_the_longest(database: Database) ->
     with database.reading() as session:
         lag = sweep_lag(session, now=database_now(session))
 
-    assert timedelta(seconds=90) <= lag < timedelta(hours=1)
+    assert timedelta(seconds=60) <= lag < timedelta(hours=1)
+
+
+def test_a_lease_within_its_grace_is_not_overdue(database: Database) -> None:
+    put_pools(database, a_pool(grace_seconds=7_200))
+    put_lease(database, 8, expires_in=timedelta(hours=-1))
+
+    with database.reading() as session:
+        assert sweep_lag(session, now=database_now(session)) == timedelta(0)
 
 
 def test_where_no_lease_is_overdue_nothing_lags(database: Database) -> None:

@@ -25,6 +25,7 @@ def upgrade() -> None:
         sa.Column("key_id", sa.String(), nullable=True),
         sa.Column("action", sa.String(), nullable=False),
         sa.Column("object_id", sa.String(), nullable=False),
+        sa.Column("status", sa.Integer(), nullable=True),
         sa.Column("before_hash", sa.String(), nullable=True),
         sa.Column("after_hash", sa.String(), nullable=True),
         sa.Column("request_id", sa.String(), nullable=True),
@@ -150,6 +151,9 @@ def upgrade() -> None:
         sa.Column("kept_back", sa.Integer(), nullable=False),
         sa.Column("claimed", sa.Integer(), nullable=False),
         sa.Column("gen", sa.BigInteger(), nullable=False),
+        sa.Column("gpu_limit", sa.Integer(), nullable=True),
+        sa.Column("standing", sa.String(), server_default="open", nullable=False),
+        sa.Column("closing", sa.String(), nullable=True),
         sa.Column("is_cordoned", sa.Boolean(), nullable=False),
         sa.Column("is_draining", sa.Boolean(), nullable=False),
         sa.Column("opens_at", UtcTime(), nullable=True),
@@ -280,7 +284,25 @@ def upgrade() -> None:
     with op.batch_alter_table("lease_line", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_lease_line_pool_id"), ["pool_id"], unique=False)
 
+    with op.batch_alter_table("api_key", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("first_id", sa.String(), nullable=True))
+        batch_op.add_column(sa.Column("replaced_by", sa.String(), nullable=True))
+    op.drop_index("uq_api_key_live_name", table_name="api_key")
+    _one_name("revoked_at IS NULL AND replaced_by IS NULL")
+
     create_triggers(op.get_bind())
+
+
+def _one_name(live: str) -> None:
+    """Let no two keys of which this is true bear one name."""
+    op.create_index(
+        "uq_api_key_live_name",
+        "api_key",
+        ["name"],
+        unique=True,
+        sqlite_where=sa.text(live),
+        postgresql_where=sa.text(live),
+    )
 
 
 def downgrade() -> None:
@@ -329,4 +351,13 @@ def downgrade() -> None:
 
     op.drop_table("capacity_event")
     op.drop_table("audit")
+    op.execute(  # of two keys of one name the older schema knows only one that is not revoked
+        "UPDATE api_key SET revoked_at = created_at "
+        "WHERE replaced_by IS NOT NULL AND revoked_at IS NULL"
+    )
+    op.drop_index("uq_api_key_live_name", table_name="api_key")
+    with op.batch_alter_table("api_key", schema=None) as batch_op:
+        batch_op.drop_column("replaced_by")
+        batch_op.drop_column("first_id")
+    _one_name("revoked_at IS NULL")
     create_triggers(op.get_bind())

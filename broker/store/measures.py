@@ -103,7 +103,9 @@ def sweep_lag(session: Session, *, now: datetime) -> timedelta:
         .order_by(col(LeaseRow.expires_at))
         .limit(_OVERDUE_LOOKED_AT)
     )
-    waits: list[timedelta] = [now - at - timedelta(seconds=grace) for at, grace in session.execute(query)]
+    waits: list[timedelta] = [
+        now - at - timedelta(seconds=grace) for at, grace in session.execute(query)
+    ]
     return max([NO_TIME, *waits])
 
 

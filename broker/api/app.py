@@ -148,14 +148,14 @@ def create_app(
         clock=clock,
     )
     app.state.wiring = Wiring(
-        database=database, settings=settings, clock=clock, sign_ins=sign_ins, desk=desk
-    app.state.wiring = Wiring(
         database=database,
         settings=settings,
         clock=clock,
         sign_ins=sign_ins,
+        desk=desk,
         readiness=Readiness(database),
         meters=meters,
+        grants=desk.grants,
     )
     app.include_router(health.router)
     app.include_router(metrics.open_router if settings.metrics_public else metrics.router)

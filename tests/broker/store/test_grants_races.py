@@ -19,7 +19,7 @@ from tests.broker.store.capacity_rows import (
     serving,
     standing,
 )
-from tests.broker.store.test_ledger_races import together
+from tests.broker.store.races import together
 
 CLIENTS = 8
 GPUS = 40

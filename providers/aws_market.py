@@ -26,7 +26,7 @@ SPOT: Final = "spot"
 BLOCKS: Final = "block-offerings"
 
 LINUX: Final = "Linux/UNIX"
-NO_DISCOUNT: Final = "no-discount"
+NO_DISCOUNT: Final = "no_discount"
 
 _HOUR: Final = timedelta(hours=1)
 

@@ -31,6 +31,8 @@ from broker.store.tables import ContractLineRow, HoldingRow
 from pricing.holding import HoldingState
 from pricing.money import Currency, Money
 from pricing.offer import StockUnit
+from providers import registry
+from providers.supplier import Sharing
 
 TIER_SCHEME = "clustermax"
 """The published rating of suppliers that is shown beside an offer."""
@@ -45,6 +47,7 @@ class ListedOffer:
     supplier_name: str
     tier: TierFact | None
     market_class: TierFact | None
+    sharing: Sharing  # what the supplier's terms allow
 
 
 class OwnedSource(StrEnum):
@@ -127,7 +130,15 @@ def _listed(offer: FoundOffer, suppliers: Mapping[str, Supplier], *, now: dateti
         supplier_name=known.legal_name if known else offer.supplier,
         tier=known.tier_in(TIER_SCHEME, on) if known else None,
         market_class=known.tier_in(MARKET_CLASS, on) if known else None,
+        sharing=_sharing(offer.supplier),
     )
+
+
+def _sharing(supplier: str) -> Sharing:
+    """Return what a supplier's terms allow; of one that is no longer polled, our own use."""
+    if supplier not in registry.SUPPLIERS:
+        return Sharing.OWN_USE
+    return registry.supplier(supplier).profile.sharing
 
 
 def _owned(session: Session, wanted: OfferFilter, *, today: date) -> list[OwnedCapacity]:

@@ -60,6 +60,7 @@ _CONDITIONS: dict[str, ColumnElement[bool]] = {
     "regions": _OFFERS.c.region.in_(bindparam("regions", expanding=True)),
     "terms": _OFFERS.c.terms.in_(bindparam("terms", expanding=True)),
     "suppliers": _OFFERS.c.supplier.in_(bindparam("suppliers", expanding=True)),
+    "not_of": _OFFERS.c.supplier.not_in(bindparam("not_of", expanding=True)),
     "obtainable": _OFFERS.c.stock_state.in_(bindparam("obtainable", expanding=True)),
 }
 
@@ -81,6 +82,7 @@ class OfferFilter:
     terms: frozenset[Terms] | None = None
     max_usd_per_gpu_hour: Decimal | None = None
     suppliers: frozenset[str] | None = None
+    not_of: frozenset[str] | None = None  # suppliers whose answers are not for this reader
     obtainable_only: bool = False
     include_gone: bool = False
     limit: int = USUAL_LIMIT
@@ -207,6 +209,7 @@ def _values(wanted: OfferFilter) -> dict[str, object]:
         "regions": _listed(wanted.regions),
         "terms": _listed(wanted.terms),
         "suppliers": _listed(wanted.suppliers),
+        "not_of": _listed(wanted.not_of or None),
         "obtainable": OBTAINABLE if wanted.obtainable_only else None,
     }
     return {name: value for name, value in asked.items() if value is not None}

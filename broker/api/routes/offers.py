@@ -48,6 +48,7 @@ def offers(
         suppliers=supplier or (),
         obtainable=obtainable,
         limit=limit,
+        with_confidential=Scope.PRICES_WRITE in caller.scopes,
     )
     view = list_offers(wiring.database, wanted, clock=wiring.clock)
     return OfferList.of(view, with_prices=Scope.CONTRACTS_READ in caller.scopes)

@@ -59,6 +59,7 @@ class OfferOut(BaseModel):
     is_listed: bool
     stock: StockOut
     flags: list[str]
+    sharing: str = Field(description="free, own-use or confidential: what may be done with it")
     tier: TierModel | None
     market_class: str | None
     seen_at: datetime
@@ -105,6 +106,7 @@ class OfferOut(BaseModel):
                 raw=offer.stock_raw,
             ),
             flags=list(offer.flags),
+            sharing=listed.sharing.value,
             tier=TierModel.of(listed.tier) if listed.tier else None,
             market_class=listed.market_class.tier if listed.market_class else None,
             seen_at=offer.seen_at,

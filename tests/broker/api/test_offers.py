@@ -15,6 +15,7 @@ from tests.broker.api.clients import a_client
 from tests.broker.flows.ledger_book import keep_books
 from tests.broker.lambda_server import lambda_answers
 from tests.builders import ACTOR, NOON
+from tests.providers.exchanges import FIXTURES
 
 
 @pytest.fixture
@@ -99,3 +100,24 @@ def test_an_offer_has_a_past(polled: Database) -> None:
         ("1.99", "in-stock")
     ]
     assert client(polled).get("/v1/offers/nobody/changes").status_code == 404
+
+
+def test_what_a_supplier_tells_in_confidence_is_for_those_who_buy(database: Database) -> None:
+    sheet = FIXTURES / "coreweave" / "price_sheet.csv"
+    poll_suppliers(
+        database,
+        [registry.supplier("coreweave")],
+        Ask(),
+        lambda _key: Access(
+            environment={"TONNAGE_COREWEAVE_PRICE_SHEET": str(sheet)}, now=lambda: NOON
+        ),
+        actor=ACTOR,
+        clock=lambda: NOON,
+    )
+
+    def seen_by(role: Role) -> set[str]:
+        items = client(database, role).get("/v1/offers").json()["items"]
+        return {item["sharing"] for item in items}
+
+    assert seen_by(Role.PROCUREMENT) == {"confidential"}
+    assert seen_by(Role.VIEWER) == set()

@@ -17,6 +17,7 @@ from broker.api.auditing import Auditing
 from broker.api.limits import BodyLimit
 from broker.api.problems import HANDLERS, V1_STATUSES, described
 from broker.api.rate_limit import RateLimit
+from broker.api.readiness import Readiness
 from broker.api.routes import (
     alerts,
     assumptions,
@@ -30,6 +31,7 @@ from broker.api.routes import (
     leases,
     ledger,
     market,
+    metrics,
     offers,
     pools,
     prices,
@@ -49,6 +51,7 @@ from broker.clock import Clock, Ticks, ticks_now, utc_now
 from broker.flows.pool_snapshot import PoolSnapshots
 from broker.flows.prepare_database import open_database
 from broker.flows.request_capacity import Desk
+from broker.metrics import Meters
 from broker.settings import Settings
 from broker.store.engine import Database
 from broker.store.grants import Grants, grants_of
@@ -112,6 +115,7 @@ def create_app(
     clock: Clock = utc_now,
     ticks: Ticks = ticks_now,
     grants: Grants | None = None,
+    meters: Meters | None = None,
 ) -> FastAPI:
     """Return the application; without arguments it is set from the environment.
 
@@ -119,6 +123,7 @@ def create_app(
     """
     settings = settings or Settings()
     database = database or open_database(settings.database_url)
+    meters = meters or Meters()
     sign_ins = SignIns(database, settings=settings, clock=clock, ticks=ticks)
     app = Api(
         title="Tonnage",
@@ -126,7 +131,7 @@ def create_app(
         description="Multi-cloud GPU capacity broker and procurement ledger.",
         lifespan=_lifespan,
         middleware=[
-            Middleware(Answers),
+            Middleware(Answers, meters=meters),
             Middleware(RateLimit, sign_ins=sign_ins, settings=settings, ticks=ticks),
             Middleware(Auditing),
             Middleware(BodyLimit),
@@ -143,9 +148,17 @@ def create_app(
         clock=clock,
     )
     app.state.wiring = Wiring(
-        database=database, settings=settings, clock=clock, sign_ins=sign_ins, desk=desk
+        database=database,
+        settings=settings,
+        clock=clock,
+        sign_ins=sign_ins,
+        desk=desk,
+        readiness=Readiness(database),
+        meters=meters,
+        grants=desk.grants,
     )
     app.include_router(health.router)
+    app.include_router(metrics.open_router if settings.metrics_public else metrics.router)
     for router in V1_ROUTERS:
         require_guarded(router.routes)
         app.include_router(router, responses=described(*V1_STATUSES))

@@ -10,7 +10,7 @@ Nothing here waits for a thread while a caller is remembered: a lease is granted
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Any, Final
 
@@ -24,11 +24,13 @@ from starlette.routing import BaseRoute
 from broker.access.audit import AuditDraft, Origin
 from broker.access.caller import Caller
 from broker.access.scope import Scope, roles_with, scopes_of
+from broker.api.readiness import Readiness
 from broker.api.sign_ins import SignedIn, SignIns
 from broker.clock import Clock
 from broker.errors import NotAllowedError, NotSignedInError
 from broker.flows.request_capacity import Desk
 from broker.flows.sign_in import note_use
+from broker.metrics import Meters
 from broker.settings import Settings
 from broker.store.engine import Database
 
@@ -67,6 +69,9 @@ class Wiring:
     clock: Clock
     sign_ins: SignIns
     desk: Desk
+    readiness: Readiness
+    meters: Meters = field(default_factory=Meters)
+    grants: object | None = None  # the engine that grants leases, where this process has one
 
     def today(self) -> date:
         """Return the business day: the one that is set, else the UTC day of the clock."""

@@ -15,9 +15,9 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from broker.capacity.bookings import Booking, peak_of
 from broker.capacity.lease import LIVE, LeaseState
 from broker.capacity.pool import Account
+from broker.capacity.timeline import Taken, peak
 from broker.store.job_runs import database_now
 from broker.store.tables import CapacityTransferRow, LeaseLineRow, LeaseRow, PoolRow
 
@@ -29,7 +29,9 @@ class _Claim:
     """GPUs that a live lease has in a pool."""
 
     account: Account | None  # None: granted for later
-    booking: Booking
+    gpu_count: int
+    starts_at: datetime
+    ends_at: datetime | None
 
 
 def disagreements(session: Session) -> list[str]:
@@ -61,7 +63,7 @@ def _of_leases(pool: PoolRow, claims: list[_Claim]) -> Iterator[str]:
     had: Counter[Account] = Counter()
     for claim in claims:
         if claim.account is not None:
-            had[claim.account] += claim.booking.gpu_count
+            had[claim.account] += claim.gpu_count
     for account, stands in ((Account.HELD, pool.held), (Account.LEASED, pool.leased)):
         if stands != had[account]:
             yield f"pool {pool.id}: {stands} GPUs stand {account}, its leases have {had[account]}"
@@ -73,20 +75,15 @@ def _of_promises(pool: PoolRow, claims: list[_Claim], now: datetime) -> Iterator
     A lease that is overdue counts until it is swept, so it lasts at least until now.
     """
     usable = pool.available + pool.held + pool.leased
-    peak = peak_of(_from_now_on(claim, now) for claim in claims)
-    if peak > usable:
-        yield f"pool {pool.id}: {peak} GPUs are promised for one instant, {usable} can be used"
+    most = peak((_from_now_on(claim, now) for claim in claims), start=now, end=None)
+    if most > usable:
+        yield f"pool {pool.id}: {most} GPUs are promised for one instant, {usable} can be used"
 
 
-def _from_now_on(claim: _Claim, now: datetime) -> Booking:
-    booking = claim.booking
-    starts_at = max(booking.starts_at, now) if claim.account is None else now
-    ends_at = booking.ends_at
-    return Booking(
-        gpu_count=booking.gpu_count,
-        starts_at=starts_at,
-        ends_at=None if ends_at is None else max(ends_at, starts_at + _INSTANT),
-    )
+def _from_now_on(claim: _Claim, now: datetime) -> Taken:
+    since = max(claim.starts_at, now) if claim.account is None else now
+    until = None if claim.ends_at is None else max(claim.ends_at, since + _INSTANT)
+    return since, until, claim.gpu_count
 
 
 def _of_lease_rows(session: Session) -> list[str]:
@@ -143,9 +140,13 @@ def _claims(session: Session) -> defaultdict[str, list[_Claim]]:
     )
     found: defaultdict[str, list[_Claim]] = defaultdict(list)
     for pool_id, state, gpus, starts_at, ends_at, confirmed_at in session.execute(query):
-        booking = Booking(gpu_count=gpus, starts_at=starts_at, ends_at=ends_at)
         account = Account.HELD if confirmed_at is None else Account.LEASED
         is_for_later = state == LeaseState.SCHEDULED.value
-        claim = _Claim(account=None if is_for_later else account, booking=booking)
+        claim = _Claim(
+            account=None if is_for_later else account,
+            gpu_count=gpus,
+            starts_at=starts_at,
+            ends_at=ends_at,
+        )
         found[pool_id].append(claim)
     return found

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy import PoolProxiedConnection
 from sqlalchemy.exc import DBAPIError
@@ -87,7 +87,7 @@ class SqliteGrants(GroupCommit):
             lent.detach()  # ours alone from here on
         except DBAPIError as away:
             raise UnreachableError("the database file cannot be opened; nothing was done") from away
-        connection = lent.dbapi_connection
+        connection: Any = lent.dbapi_connection
         if not isinstance(connection, sqlite3.Connection):
             raise RefusedError("leases on SQLite need the driver of the standard library")
         connection.row_factory = sqlite3.Row

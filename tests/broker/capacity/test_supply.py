@@ -1,5 +1,6 @@
 """What a contract line supplies on a day, from its signature to its end."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -134,9 +135,7 @@ def test_opening_and_closing_are_midnights_of_the_contract_days() -> None:
 
 
 def test_midnight_is_that_of_the_contracts_timezone() -> None:
-    opening = contract_recorded()
-    opening.payload["timezone"] = "America/Chicago"
-    told = fold(chained(opening, line_recorded()))
+    told = replace(contract(), timezone="America/Chicago")
 
     assert supplied(told).closes_at == datetime(2026, 10, 1, 5, tzinfo=UTC)
 

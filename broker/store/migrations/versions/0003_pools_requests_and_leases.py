@@ -91,6 +91,26 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "tally",
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("outcome", sa.String(), nullable=False),
+        sa.Column("total", sa.BigInteger(), nullable=False),
+        sa.Column("last_at", UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "name", "outcome", name=op.f("pk_tally")),
+    )
+    # From here on they are counted as they end; so far, they are counted once from their rows.
+    op.execute(
+        "INSERT INTO tally (kind, name, outcome, total, last_at) "
+        "SELECT 'job-run', job, state, count(*), max(finished_at) FROM job_run "
+        "WHERE finished_at IS NOT NULL GROUP BY job, state"
+    )
+    op.execute(
+        "INSERT INTO tally (kind, name, outcome, total, last_at) "
+        "SELECT 'poll', supplier, state, count(*), max(finished_at) FROM poll "
+        "GROUP BY supplier, state"
+    )
+    op.create_table(
         "fence",
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("last", sa.BigInteger(), nullable=False),
@@ -340,6 +360,7 @@ def downgrade() -> None:
     op.drop_table("pool")
     op.drop_table("holder_quota")
     op.drop_table("fence")
+    op.drop_table("tally")
     with op.batch_alter_table("capacity_request", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_capacity_request_waiting",

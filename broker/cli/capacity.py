@@ -32,7 +32,7 @@ from broker.cli.capacity_report import (
 )
 from broker.cli.console import FOUND_WRONG, print_json, read_settings
 from broker.errors import BadInputError
-from pricing.money import USD, Currency, Money
+from pricing.money import USD, Money, currency
 
 app = typer.Typer(no_args_is_help=True, help="Ask for GPUs, and see who has which.")
 
@@ -54,7 +54,7 @@ def request(
     max_price: Annotated[
         str | None, typer.Option(help="Per GPU-hour, paid ahead included.")
     ] = None,
-    currency: Annotated[str, typer.Option(help="Of --max-price.")] = str(USD),
+    price_currency: Annotated[str, typer.Option("--currency", help="Of --max-price.")] = str(USD),
     duration: Annotated[
         str | None, typer.Option(help="30m, 2h, 7d; unset: until released.")
     ] = None,
@@ -80,7 +80,7 @@ def request(
         residency=residency,
         min_tier=min_tier,
         node_size=node_size,
-        max_price=_price(max_price, currency),
+        max_price=_price(max_price, price_currency),
         duration_seconds=_seconds("--duration", duration),
         ttl_seconds=ttl,
         priority=priority,
@@ -196,8 +196,8 @@ def _keep(lease: ThreadLease, *, as_json: bool) -> None:
         print_json({"id": lease.id, "fence": lease.fence, "lines": lines})
     else:
         print_held(lease)
-    typer.echo("Kept alive; Ctrl-C gives it back.", err=True)
     try:
+        typer.echo("Kept alive; Ctrl-C gives it back.", err=True)
         lease.lost.wait()
     except KeyboardInterrupt:
         typer.echo(f"Giving lease {lease.id} back.", err=True)
@@ -236,11 +236,11 @@ def _seconds(option: str, text: str | None) -> int | None:
     return int(found[1]) * _UNIT_SECONDS[found[2]]
 
 
-def _price(text: str | None, currency: str) -> Money | None:
+def _price(text: str | None, code: str) -> Money | None:
     if text is None:
         return None
     try:
-        return Money(Decimal(text), Currency(currency))
+        return Money(Decimal(text), currency(code))
     except (InvalidOperation, ValueError) as wrong:
         raise BadInputError(
             "--max-price is an amount per GPU-hour such as 4.50, --currency three letters"

@@ -1,6 +1,7 @@
 """The client of leases: asks once however often it sends, and stops before the server lets go."""
 
 from collections.abc import Iterator
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from threading import Event, current_thread, main_thread
@@ -200,6 +201,16 @@ def test_all_leases_of_a_client_are_renewed_in_one_call(world: World) -> None:
         (sent,) = world.network.paths(RENEW)[before:]
         assert one.id.encode() in sent.content
         assert other.id.encode() in sent.content
+
+
+def test_a_contract_that_ends_sooner_than_a_ttl_ends_the_use_of_its_gpus(world: World) -> None:
+    with world.client() as client, client.lease(gpu_models=[world.model], gpu_count=8) as lease:
+        world.change_pool(closes_at=world.time.clock() + timedelta(seconds=70))
+        world.time.pass_(20)
+
+        world.pulse.round()
+
+        assert lease.seconds_left() == 44.0
 
 
 def test_without_heartbeats_the_holder_is_told_before_the_server_lets_go(world: World) -> None:

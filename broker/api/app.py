@@ -141,9 +141,11 @@ def create_app(
         docs_url=None,  # both pages would fetch scripts from elsewhere
         redoc_url=None,
     )
+    grants = grants or grants_of(database)
+    grants.count_in(meters)
     desk = Desk(
         database=database,
-        grants=grants or grants_of(database),
+        grants=grants,
         snapshots=PoolSnapshots(database, ticks=ticks),
         clock=clock,
     )
@@ -155,7 +157,6 @@ def create_app(
         desk=desk,
         readiness=Readiness(database),
         meters=meters,
-        grants=desk.grants,
     )
     app.include_router(health.router)
     app.include_router(metrics.open_router if settings.metrics_public else metrics.router)

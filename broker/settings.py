@@ -87,6 +87,10 @@ class Settings(BaseSettings):
         default=None,
         description="Apprise URLs separated by spaces (mail, Slack, Teams, PagerDuty, …)",
     )
+    metrics_public: bool = Field(
+        default=False,
+        description="Whether GET /metrics needs no API key; set it where only Prometheus gets there",
+    )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Lowest level that is logged"
     )

@@ -9,70 +9,102 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from fastapi.middleware import Middleware
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
 
 from broker.api.answers import Answers
 from broker.api.auditing import Auditing
 from broker.api.limits import BodyLimit
 from broker.api.problems import HANDLERS, V1_STATUSES, described
 from broker.api.rate_limit import RateLimit
+from broker.api.readiness import Readiness
 from broker.api.routes import (
     alerts,
     assumptions,
     audit,
+    capacity_events,
+    capacity_requests,
     contracts,
     health,
     holdings,
     keys,
+    leases,
     ledger,
     market,
+    metrics,
     offers,
+    pools,
     prices,
     providers,
     quotes,
     reconciliation,
     renewals,
     suppliers,
+    webhooks,
 )
 from broker.api.sign_ins import SignIns
+from broker.api.wire.capacity import CapacityBatch, CapacityRequest
+from broker.api.wire.leases import Heartbeat, HeartbeatBatch
 from broker.api.wire.problem import Problem
 from broker.api.wiring import Wiring, require_guarded
 from broker.clock import Clock, Ticks, ticks_now, utc_now
+from broker.flows.pool_snapshot import PoolSnapshots
 from broker.flows.prepare_database import open_database
+from broker.flows.request_capacity import Desk
+from broker.metrics import Meters
 from broker.settings import Settings
 from broker.store.engine import Database
+from broker.store.grants import Grants, grants_of
 
 V1_ROUTERS: tuple[APIRouter, ...] = (
     alerts.router,
     assumptions.router,
     audit.router,
+    capacity_events.router,
+    capacity_requests.router,
     contracts.router,
     holdings.router,
     keys.router,
+    leases.router,
     ledger.router,
     market.router,
     offers.router,
+    pools.router,
     prices.router,
     providers.router,
     quotes.router,
     reconciliation.router,
     renewals.router,
     suppliers.router,
+    webhooks.router,
 )
 """Every router under /v1, by name of its file: a new noun adds one entry."""
 
 
+DESCRIBED_HERE: tuple[type[BaseModel], ...] = (
+    Problem,
+    CapacityBatch,
+    CapacityRequest,
+    Heartbeat,
+    HeartbeatBatch,
+)
+"""Models that FastAPI does not see: those of problems, and of bodies that are read by ourselves."""
+
+
 class Api(FastAPI):
-    """FastAPI with the shape of our problems in its description."""
+    """FastAPI with the shapes in its description that it does not see."""
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""
         if self.openapi_schema is not None:
             return self.openapi_schema
-        problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
-        inner = problem.pop("$defs", {})
+        _, found = models_json_schema(
+            [(model, "validation") for model in DESCRIBED_HERE],
+            ref_template="#/components/schemas/{model}",
+        )
         document = super().openapi()
         components = document.setdefault("components", {})
-        components.setdefault("schemas", {}).update({**inner, "Problem": problem})
+        components.setdefault("schemas", {}).update(found["$defs"])
         return document
 
 
@@ -82,13 +114,16 @@ def create_app(
     database: Database | None = None,
     clock: Clock = utc_now,
     ticks: Ticks = ticks_now,
+    grants: Grants | None = None,
+    meters: Meters | None = None,
 ) -> FastAPI:
     """Return the application; without arguments it is set from the environment.
 
-    It closes its database when the server stops.
+    The engine of leases runs while the server does; both it and the database are closed with it.
     """
     settings = settings or Settings()
     database = database or open_database(settings.database_url)
+    meters = meters or Meters()
     sign_ins = SignIns(database, settings=settings, clock=clock, ticks=ticks)
     app = Api(
         title="Tonnage",
@@ -96,7 +131,7 @@ def create_app(
         description="Multi-cloud GPU capacity broker and procurement ledger.",
         lifespan=_lifespan,
         middleware=[
-            Middleware(Answers),
+            Middleware(Answers, meters=meters),
             Middleware(RateLimit, sign_ins=sign_ins, settings=settings, ticks=ticks),
             Middleware(Auditing),
             Middleware(BodyLimit),
@@ -106,8 +141,24 @@ def create_app(
         docs_url=None,  # both pages would fetch scripts from elsewhere
         redoc_url=None,
     )
-    app.state.wiring = Wiring(database=database, settings=settings, clock=clock, sign_ins=sign_ins)
+    desk = Desk(
+        database=database,
+        grants=grants or grants_of(database),
+        snapshots=PoolSnapshots(database, ticks=ticks),
+        clock=clock,
+    )
+    app.state.wiring = Wiring(
+        database=database,
+        settings=settings,
+        clock=clock,
+        sign_ins=sign_ins,
+        desk=desk,
+        readiness=Readiness(database),
+        meters=meters,
+        grants=desk.grants,
+    )
     app.include_router(health.router)
+    app.include_router(metrics.open_router if settings.metrics_public else metrics.router)
     for router in V1_ROUTERS:
         require_guarded(router.routes)
         app.include_router(router, responses=described(*V1_STATUSES))
@@ -116,5 +167,10 @@ def create_app(
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    yield
-    app.state.wiring.database.close()
+    wiring: Wiring = app.state.wiring
+    await wiring.desk.grants.start()
+    try:
+        yield
+    finally:
+        await wiring.desk.grants.stop()
+        wiring.database.close()

@@ -44,10 +44,18 @@ class Kind:
 
 _KINDS: Final[dict[type[BaseException], Kind]] = {
     errors.BadInputError: Kind(400, "bad-input", "The input cannot be read"),
+    errors.MissingPreconditionError: Kind(428, "precondition-required", "If-Match is missing"),
+    errors.MediaTypeError: Kind(415, "media-type", "The body is of another kind"),
     errors.NotSignedInError: Kind(401, "not-signed-in", "No valid API key or token"),
     errors.NotAllowedError: Kind(403, "not-allowed", "The key or token lacks the right"),
     errors.NotFoundError: Kind(404, "not-found", "No such thing"),
     errors.ConflictError: Kind(409, "conflict", "Somebody else was first"),
+    errors.StaleError: Kind(412, "stale", "It has changed since it was read"),
+    errors.InsufficientCapacityError: Kind(
+        409, "insufficient-capacity", "No pool serves this request now"
+    ),
+    errors.ReusedKeyError: Kind(422, "idempotency-mismatch", "The key belongs to another request"),
+    errors.LeaseLostError: Kind(409, "lease-lost", "The lease is not held any more"),
     errors.BrokenLedgerError: Kind(409, "broken-ledger", "The books do not verify"),
     errors.RefusedError: Kind(409, "refused", "The books do not allow it"),
     errors.UnreachableError: Kind(503, "unreachable", "Something outside did not answer"),
@@ -117,10 +125,16 @@ def too_many(request: Request, wait_seconds: int) -> Response:
     return answer
 
 
-async def _refused(request: Request, failure: Exception) -> Response:
+def kind_of(failure: Exception) -> Kind:
+    """Return how a failure of our tree is answered; its bare root is a bug and raised again."""
     kind = next((_KINDS[one] for one in type(failure).__mro__ if one in _KINDS), None)
     if kind is None:
-        raise failure  # the bare root of the tree: a bug, not an answer
+        raise failure
+    return kind
+
+
+async def _refused(request: Request, failure: Exception) -> Response:
+    kind = kind_of(failure)
     faults = failure.faults if isinstance(failure, errors.BadInputError) else ()
     return problem(request, kind, str(failure), [_fault(one) for one in faults])
 

@@ -10,7 +10,7 @@ Nothing here waits for a thread while a caller is remembered: a lease is granted
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Annotated, Any, Final
 
@@ -18,19 +18,33 @@ from fastapi import BackgroundTasks, Depends, Request, Security
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
+from fastapi.security.utils import get_authorization_scheme_param
 from starlette.routing import BaseRoute
 
 from broker.access.audit import AuditDraft, Origin
 from broker.access.caller import Caller
 from broker.access.scope import Scope, roles_with, scopes_of
+from broker.api.readiness import Readiness
 from broker.api.sign_ins import SignedIn, SignIns
 from broker.clock import Clock
 from broker.errors import NotAllowedError, NotSignedInError
+from broker.flows.request_capacity import Desk
 from broker.flows.sign_in import note_use
+from broker.metrics import Meters
 from broker.settings import Settings
 from broker.store.engine import Database
 
-__all__ = ["READING", "Caller", "Wiring", "WiringDep", "require_guarded", "requires", "wiring_of"]
+__all__ = [
+    "READING",
+    "Caller",
+    "Wiring",
+    "WiringDep",
+    "is_still_welcome",
+    "reads_of",
+    "require_guarded",
+    "requires",
+    "wiring_of",
+]
 
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 """Methods that change nothing."""
@@ -54,6 +68,10 @@ class Wiring:
     settings: Settings
     clock: Clock
     sign_ins: SignIns
+    desk: Desk
+    readiness: Readiness
+    meters: Meters = field(default_factory=Meters)
+    grants: object | None = None  # the engine that grants leases, where this process has one
 
     def today(self) -> date:
         """Return the business day: the one that is set, else the UTC day of the clock."""
@@ -76,6 +94,24 @@ def requires(*scopes: Scope) -> Any:
     when a scope is lacking.
     """
     return Security(_caller, scopes=[scope.value for scope in scopes])
+
+
+def reads_of(caller: Caller) -> str | None:
+    """Return the principal whose leases, requests and events a caller may see; None: anybody's.
+
+    Whoever holds leases sees their own; whoever only looks, or administers, sees all.
+    """
+    return caller.reach if Scope.CAPACITY_WRITE in caller.scopes else None
+
+
+async def is_still_welcome(request: Request) -> bool:
+    """Say whether the key or token of a request that goes on and on is still good."""
+    _, bearer = get_authorization_scheme_param(request.headers.get("authorization"))
+    try:
+        await request.app.state.wiring.sign_ins.admit(bearer)
+    except NotSignedInError:
+        return False
+    return True
 
 
 def require_guarded(routes: Iterable[BaseRoute]) -> None:

@@ -43,6 +43,23 @@ class Shelf:
             by_model[pool.gpu_model].append(pool)
         return cls({model: tuple(of_model) for model, of_model in by_model.items()})
 
+    def less(self, taken: Candidate) -> Shelf:
+        """Return the snapshot as it stands when some GPUs are taken."""
+        gone = {line.pool_id: line.gpu_count for line in taken}
+        if not gone:
+            return self
+        return Shelf(
+            {
+                model: tuple(
+                    replace(pool, available=pool.available - gone[pool.id])
+                    if pool.id in gone
+                    else pool
+                    for pool in of_model
+                )
+                for model, of_model in self.by_model.items()
+            }
+        )
+
     @property
     def pools(self) -> Iterator[Pool]:
         """Yield every pool."""

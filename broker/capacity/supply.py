@@ -74,7 +74,7 @@ def supply_of(contract: Contract, line: Line, *, on: date) -> Supply:
         if has_ended
         else sum(gpus for gpus, returned_on in given_back if returned_on <= on),
         has_ended=has_ended,
-        opens_at=_midnight(_first_day(line), zone),
+        opens_at=_midnight(line.start_on, zone),
         closes_at=None if line.end_on is None else _midnight(line.end_on, zone),
     )
 
@@ -94,14 +94,6 @@ def node_size_of(line: Line) -> int:
 def reliability_of(line: Line) -> int | None:
     """Return the availability that the contract promises, as parts per million, rounded down."""
     return None if line.sla_pct is None else int(line.sla_pct * Decimal(PPM_PER_PERCENT))
-
-
-def _first_day(line: Line) -> date:
-    """Return the first day of service: deliveries may be accepted before the term begins."""
-    days = [line.start_on]
-    days += [part.accepted_on for part in line.tranches if part.accepted_on is not None]
-    days += [part.accepted_on for part in line.returned if part.accepted_on is not None]
-    return min(days)
 
 
 def _midnight(day: date, zone: ZoneInfo) -> datetime:

@@ -24,6 +24,7 @@ from broker.cli import (
 from broker.cli.console import Refusals
 from broker.cli.dashboard import dashboard
 from broker.cli.demo import demo
+from broker.cli.doctor import doctor
 from broker.cli.offers import offers
 from broker.cli.serve import serve
 from broker.cli.work import work_
@@ -51,6 +52,7 @@ app.add_typer(reconciliation.app, name="reconciliation")
 app.add_typer(renewals.app, name="renewals")
 app.add_typer(suppliers.app, name="suppliers")
 app.command()(demo)
+app.command()(doctor)
 app.command()(offers)
 app.command()(serve)
 app.command("work")(work_)

@@ -6,12 +6,14 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
+from broker.access.audit import LOCALLY, Origin
 from broker.capacity.accounts import Accounts, Transfer
 from broker.capacity.pool import Account
 from broker.capacity.standing import Standing
 from broker.clock import Clock
-from broker.errors import BadInputError, ConflictError, RefusedError
+from broker.errors import BadInputError, RefusedError, StaleError
 from broker.store.engine import Database
+from broker.store.pool_audit import audit_pool, state_of_pool
 from broker.store.pool_changes import PoolChange, lock_pool, write_change
 from broker.store.pools import StoredPool, accounts_of, find_pool, stored_pools
 from broker.store.tables import PoolRow
@@ -57,23 +59,28 @@ def patch_pool(
     if_gen: int | None,
     actor: str,
     clock: Clock,
+    origin: Origin = LOCALLY,
 ) -> StoredPool:
     """Change a pool and return it as it then stands; a patch that changes nothing writes nothing.
 
-    Raises NotFoundError, BadInputError for values that cannot be, ConflictError when the pool is no
+    Raises NotFoundError, BadInputError for values that cannot be, StaleError when the pool is no
     longer of generation `if_gen`, and RefusedError where holders are in the way.
     """
     _check(patch)
     with database.writing() as session:
         row = lock_pool(session, pool_id)
         if if_gen is not None and row.gen != if_gen:
-            raise ConflictError(
+            raise StaleError(
                 f"pool {pool_id} has changed meanwhile (generation {row.gen}, not {if_gen}); read "
                 "it again and repeat the change if it still makes sense"
             )
         change = PoolChange(values=_values(row, patch), transfers=_transfers(row, patch))
         if change:
-            write_change(session, row, change, actor=actor, at=clock())
+            before, now = state_of_pool(row), clock()
+            write_change(session, row, change, actor=actor, at=now)
+            audit_pool(
+                session, row, before, action="pool.changed", actor=actor, origin=origin, at=now
+            )
         return find_pool(session, pool_id)
 
 

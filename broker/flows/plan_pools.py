@@ -159,8 +159,10 @@ def _as_it_goes_on(contract: Contract, line: Line, books: PoolBooks) -> Line:
     leases would break off at an end that is none, and a line would be empty until it is rolled.
     """
     end_on, months = line.end_on, line.renewal.renewal_term_months or 0
+    if end_on is None or not months:  # holidays are costly to look up
+        return line
     obligations = obligations_of(contract, country=books.countries.get(contract.supplier_key))
-    if end_on is None or not renews_tacitly(contract, line, obligations):
+    if not renews_tacitly(contract, line, obligations):
         return line
     may_give_notice = any(
         each.line_no == line.line_no

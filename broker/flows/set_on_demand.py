@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from sqlmodel import Session
 
+from broker.access.audit import LOCALLY, Origin
 from broker.capacity.pool import PoolKind
 from broker.capacity.supply import Supply
 from broker.clock import Clock
@@ -17,6 +18,7 @@ from broker.contracts.sheets.suppliers import supplier_slug
 from broker.errors import BadInputError, NotFoundError, RefusedError
 from broker.flows.plan_pools import PoolBooks, WantedPool, change_to, read_pool_books
 from broker.store.engine import Database
+from broker.store.pool_audit import audit_pool, state_of_pool
 from broker.store.pool_changes import (
     PoolTerms,
     lock_pools,
@@ -42,7 +44,13 @@ _CANNOT_START = frozenset(
 
 
 def set_on_demand(
-    database: Database, offer_id: str, limit: int, *, actor: str, clock: Clock
+    database: Database,
+    offer_id: str,
+    limit: int,
+    *,
+    actor: str,
+    clock: Clock,
+    origin: Origin = LOCALLY,
 ) -> StoredPool:
     """Set how many GPUs of an offer may be used on demand; return its pool as it then stands.
 
@@ -57,6 +65,7 @@ def set_on_demand(
     with database.writing() as session:
         offer = _offer(session, offer_id, limit)
         row = lock_pools(session, [pool_id]).get(pool_id)
+        before = None if row is None else state_of_pool(row)
         if offer.gone_at is not None and (row is None or limit > (row.gpu_limit or 0)):
             raise RefusedError(
                 f"offer {offer_id} is gone since {offer.gone_at:%Y-%m-%d %H:%M} UTC; take one that "
@@ -69,6 +78,9 @@ def set_on_demand(
         planned = change_to(row, wanted)
         if planned.change:
             write_change(session, row, planned.change, actor=actor, at=now)
+            audit_pool(
+                session, row, before, action="pool.limited", actor=actor, origin=origin, at=now
+            )
         return find_pool(session, pool_id)
 
 

@@ -15,9 +15,9 @@ from datetime import datetime, timedelta
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
-from broker.capacity.bookings import Booking, peak_of
 from broker.capacity.lease import LIVE, LeaseState
 from broker.capacity.pool import Account
+from broker.capacity.timeline import Taken, peak
 from broker.store.job_runs import database_now
 from broker.store.tables import CapacityTransferRow, LeaseLineRow, LeaseRow, PoolRow
 
@@ -28,8 +28,10 @@ _INSTANT = timedelta(microseconds=1)
 class _Claim:
     """GPUs that a live lease has in a pool."""
 
-    state: LeaseState
-    booking: Booking
+    account: Account | None  # None: granted for later
+    gpu_count: int
+    starts_at: datetime
+    ends_at: datetime | None
 
 
 def disagreements(session: Session) -> list[str]:
@@ -57,19 +59,14 @@ def _of_journal(pool: PoolRow, moved: Counter[str]) -> Iterator[str]:
 
 
 def _of_leases(pool: PoolRow, claims: list[_Claim]) -> Iterator[str]:
-    """Compare what is held and leased with the leases that have it."""
-    by_state: Counter[LeaseState] = Counter()
+    """Compare what is held and leased with the leases that have it, confirmed or not."""
+    had: Counter[Account] = Counter()
     for claim in claims:
-        by_state[claim.state] += claim.booking.gpu_count
-    granted, leaving = by_state[LeaseState.GRANTED], by_state[LeaseState.PREEMPTING]
-    having = granted + leaving + by_state[LeaseState.ACTIVE]
-    if pool.held + pool.leased != having:
-        yield (
-            f"pool {pool.id}: {pool.held + pool.leased} GPUs are held or leased, "
-            f"its leases have {having}"
-        )
-    elif not granted <= pool.held <= granted + leaving:  # one is preempted confirmed or not
-        yield f"pool {pool.id}: {pool.held} GPUs are held, grants to be confirmed have {granted}"
+        if claim.account is not None:
+            had[claim.account] += claim.gpu_count
+    for account, stands in ((Account.HELD, pool.held), (Account.LEASED, pool.leased)):
+        if stands != had[account]:
+            yield f"pool {pool.id}: {stands} GPUs stand {account}, its leases have {had[account]}"
 
 
 def _of_promises(pool: PoolRow, claims: list[_Claim], now: datetime) -> Iterator[str]:
@@ -78,20 +75,15 @@ def _of_promises(pool: PoolRow, claims: list[_Claim], now: datetime) -> Iterator
     A lease that is overdue counts until it is swept, so it lasts at least until now.
     """
     usable = pool.available + pool.held + pool.leased
-    peak = peak_of(_from_now_on(claim, now) for claim in claims)
-    if peak > usable:
-        yield f"pool {pool.id}: {peak} GPUs are promised for one instant, {usable} can be used"
+    most = peak((_from_now_on(claim, now) for claim in claims), start=now, end=None)
+    if most > usable:
+        yield f"pool {pool.id}: {most} GPUs are promised for one instant, {usable} can be used"
 
 
-def _from_now_on(claim: _Claim, now: datetime) -> Booking:
-    booking = claim.booking
-    starts_at = max(booking.starts_at, now) if claim.state is LeaseState.SCHEDULED else now
-    ends_at = booking.ends_at
-    return Booking(
-        gpu_count=booking.gpu_count,
-        starts_at=starts_at,
-        ends_at=None if ends_at is None else max(ends_at, starts_at + _INSTANT),
-    )
+def _from_now_on(claim: _Claim, now: datetime) -> Taken:
+    since = max(claim.starts_at, now) if claim.account is None else now
+    until = None if claim.ends_at is None else max(claim.ends_at, since + _INSTANT)
+    return since, until, claim.gpu_count
 
 
 def _of_lease_rows(session: Session) -> list[str]:
@@ -141,12 +133,20 @@ def _claims(session: Session) -> defaultdict[str, list[_Claim]]:
             col(LeaseLineRow.gpu_count),
             col(LeaseRow.starts_at),
             col(LeaseRow.ends_at),
+            col(LeaseRow.confirmed_at),
         )
         .join(LeaseRow, col(LeaseRow.id) == col(LeaseLineRow.lease_id))
         .where(col(LeaseRow.is_live))
     )
     found: defaultdict[str, list[_Claim]] = defaultdict(list)
-    for pool_id, state, gpus, starts_at, ends_at in session.execute(query):
-        booking = Booking(gpu_count=gpus, starts_at=starts_at, ends_at=ends_at)
-        found[pool_id].append(_Claim(state=LeaseState(state), booking=booking))
+    for pool_id, state, gpus, starts_at, ends_at, confirmed_at in session.execute(query):
+        account = Account.HELD if confirmed_at is None else Account.LEASED
+        is_for_later = state == LeaseState.SCHEDULED.value
+        claim = _Claim(
+            account=None if is_for_later else account,
+            gpu_count=gpus,
+            starts_at=starts_at,
+            ends_at=ends_at,
+        )
+        found[pool_id].append(claim)
     return found

@@ -12,6 +12,7 @@ from sqlalchemy import bindparam, delete, insert, update
 from sqlmodel import Session, col, func, select
 
 from broker.store.tables import OfferRow, PollPlaceRow, PollRow, PollSkipRow, Table
+from broker.store.tallies import Counted, add_one
 from providers.supplier import Skip, SkipReason
 
 NO_REGION = ""
@@ -63,6 +64,7 @@ def add_poll(session: Session, poll: PollRow) -> None:
     """Write down that a supplier was asked and how it went."""
     session.add(poll)
     session.flush()
+    add_one(session, Counted.POLL, poll.supplier, outcome=poll.state, at=poll.finished_at)
 
 
 def known_places(session: Session, supplier: str) -> dict[str, PollPlaceRow]:

@@ -1,6 +1,6 @@
 """Changes of pools: made under lock, with a journal of every one of them.
 
-Whoever writes locks first, by id. Each change adds one to the generation, which is the ETag, and
+Whoever writes locks first: pools by id, then the counter of fences. Each change adds one to the generation, which is the ETag, and
 writes a `capacity_event`; each move of GPUs writes a `capacity_transfer`. Events name what changed,
 never a price.
 """
@@ -22,13 +22,17 @@ from sqlmodel import Session, col, select
 from broker.capacity.accounts import OWN, Transfer
 from broker.capacity.pool import PoolKind
 from broker.capacity.standing import Closing, Standing, flags_of
+from broker.store.capacity_events import lock_events
 from broker.store.pools import accounts_of, no_pool
-from broker.store.tables import CapacityEventRow, CapacityTransferRow, PoolRow, Table
+from broker.store.tables import CapacityEventRow, CapacityTransferRow, FenceRow, PoolRow, Table
 
 CONFIRM_SECONDS = 60
 """A new pool's: a grant that nobody confirms by then goes back."""
 GRACE_SECONDS = 30
 """A new pool's: from a preemption or an expiry to the next grant of the same GPUs."""
+
+COUNTER = "lease"
+"""The name of the counter of fences."""
 
 _POOL_NAMES = UUID("b7c5a1de-5a0e-4e0b-9c86-2f1d6f0b7a44")
 _POOLS = Table.metadata.tables[PoolRow.__tablename__]
@@ -145,6 +149,7 @@ def write_change(
     ValueError where an account would fall below zero.
     """
     accounts = accounts_of(row).after(change.transfers)
+    _take_turn(session)
     for name, value in change.values.items():
         setattr(row, name, value)
     flags = flags_of(Standing(row.standing), Closing(row.closing) if row.closing else None)
@@ -157,8 +162,17 @@ def write_change(
     row.changed_at = at
     session.add(row)
     session.add_all(_journal(row, change.transfers, actor=actor, at=at))
+    lock_events(session)
     session.add(_event(row, kind, change, actor=actor, at=at))
     session.flush()
+
+
+def _take_turn(session: Session) -> None:
+    """Lock the counter of fences, as every writer of events does after its pools.
+
+    So events become visible in the order of their numbers, and who follows them misses none.
+    """
+    session.exec(select(FenceRow).where(FenceRow.name == COUNTER).with_for_update()).first()
 
 
 def _journal(

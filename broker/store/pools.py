@@ -13,10 +13,10 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from broker.capacity.accounts import OWN, Accounts
-from broker.capacity.bookings import Booking, peak_of
 from broker.capacity.lease import LeaseState
 from broker.capacity.pool import Pool, PoolKind
 from broker.capacity.standing import Closing, Standing
+from broker.capacity.timeline import Taken, peak
 from broker.errors import NotFoundError
 from broker.store.tables import LeaseLineRow, LeaseRow, PoolRow, Table
 from pricing.money import Currency, Money
@@ -41,18 +41,18 @@ class StoredPool:
 
 def pools(session: Session, *, gpu_models: Collection[str] | None = None) -> tuple[Pool, ...]:
     """Return all pools by id, or those of some models, as a planner sees them."""
-    return tuple(each.pool for each in stored_pools(session, gpu_models=gpu_models))
+    booked = booked_peaks(session)
+    rows = session.execute(_all_pools(gpu_models))
+    return tuple(_pool(row, booked.get(row.id, 0)) for row in rows)
 
 
 def stored_pools(
     session: Session, *, gpu_models: Collection[str] | None = None
 ) -> tuple[StoredPool, ...]:
     """Return all pools by id, or those of some models, as people see them."""
-    query = sa.select(_POOLS).order_by(_POOLS.c.id)
-    if gpu_models is not None:
-        query = query.where(_POOLS.c.gpu_model.in_(sorted(gpu_models)))
     booked = booked_peaks(session)
-    return tuple(_stored(row, booked.get(row.id, 0)) for row in session.execute(query))
+    rows = session.execute(_all_pools(gpu_models))
+    return tuple(_stored(row, booked.get(row.id, 0)) for row in rows)
 
 
 def find_pool(session: Session, pool_id: str) -> StoredPool:
@@ -70,15 +70,23 @@ def booked_peaks(session: Session) -> dict[str, int]:
         .join(LeaseRow, col(LeaseRow.id) == col(LeaseLineRow.lease_id))
         .where(col(LeaseRow.is_live), LeaseRow.state == LeaseState.SCHEDULED.value)
     )
-    promised: dict[str, list[Booking]] = defaultdict(list)
+    promised: dict[str, list[Taken]] = defaultdict(list)
     for pool_id, gpus, starts_at, ends_at in session.exec(query):
-        promised[pool_id].append(Booking(gpu_count=gpus, starts_at=starts_at, ends_at=ends_at))
-    return {pool_id: peak_of(bookings) for pool_id, bookings in promised.items()}
+        promised[pool_id].append((starts_at, ends_at, gpus))
+    return {
+        pool_id: peak(taken, start=min(since for since, _, _ in taken), end=None)
+        for pool_id, taken in promised.items()
+    }
 
 
 def accounts_of(row: Any) -> Accounts:
     """Return the accounts of a row of the table of pools."""
     return Accounts(**{account.value: getattr(row, account.value) for account in OWN})
+
+
+def _all_pools(gpu_models: Collection[str] | None) -> sa.Select[Any]:
+    query = sa.select(_POOLS).order_by(_POOLS.c.id)
+    return query if gpu_models is None else query.where(_POOLS.c.gpu_model.in_(sorted(gpu_models)))
 
 
 def no_pool(pool_id: str) -> NotFoundError:

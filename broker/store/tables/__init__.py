@@ -36,7 +36,7 @@ from broker.store.tables.contracts import (
     TrancheRow,
 )
 from broker.store.tables.holdings import HoldingRow
-from broker.store.tables.jobs import JobRunRow
+from broker.store.tables.jobs import JobRunRow, TallyRow
 from broker.store.tables.keys import ApiKeyRow
 from broker.store.tables.ledger import EventRow, StreamHeadRow
 from broker.store.tables.offers import (
@@ -103,6 +103,7 @@ __all__ = [
     "SupplierTierRow",
     "SweepRow",
     "Table",
+    "TallyRow",
     "TrancheRow",
     "WebhookEndpointRow",
 ]

@@ -22,7 +22,8 @@ class PoolRow(Table, table=True):
     """GPUs of one model at one place under one contract line, or on demand up to a limit.
 
     The six counts are the accounts of the pool, the supplier's is their negative sum; `gen` grows
-    with every change. `kept_back` of the available GPUs are spares that no lease gets.
+    with every change. `kept_back` of the available GPUs are spares that no lease gets. What is
+    `scheduled` stands in no account yet: these GPUs are leased from a later moment on.
     """
 
     __tablename__ = "pool"
@@ -38,6 +39,9 @@ class PoolRow(Table, table=True):
             name="balance",
         ),
         CheckConstraint("kept_back >= 0 AND claimed >= 0", name="kept_back"),
+        CheckConstraint("scheduled >= 0", name="scheduled"),
+        # A hot pool changes hundreds of times a second: room for its versions on the same page.
+        {"postgresql_with": {"fillfactor": 20}},
     )
 
     id: str = Field(primary_key=True)  # a name-based UUID of the source
@@ -63,6 +67,7 @@ class PoolRow(Table, table=True):
     returned: int
     kept_back: int  # spares
     claimed: int  # of the available: promised to a waiting request
+    scheduled: int = Field(default=0, sa_column_kwargs={"server_default": text("0")})
     gen: int = Field(sa_type=BigInteger)
     gpu_limit: int | None = None  # of a pool on demand: as a person set it
     standing: str = Field(  # open, cordoned, draining: as a person ordered it
@@ -127,6 +132,18 @@ class LeaseRow(Table, table=True):
             sqlite_where=text("is_live"),
             postgresql_where=text("is_live"),
         ),
+        Index(
+            "ix_lease_scheduled",
+            "starts_at",
+            sqlite_where=text("state = 'scheduled'"),
+            postgresql_where=text("state = 'scheduled'"),
+        ),
+        Index(
+            "ix_lease_timed",
+            "ends_at",
+            sqlite_where=text("is_live AND ends_at IS NOT NULL"),
+            postgresql_where=text("is_live AND ends_at IS NOT NULL"),
+        ),
     )
 
     id: str = Field(primary_key=True)
@@ -143,8 +160,8 @@ class LeaseRow(Table, table=True):
     ttl_seconds: int
     granted_at: datetime = Field(sa_type=UtcTime)
     starts_at: datetime = Field(sa_type=UtcTime)
-    ends_at: datetime | None = Field(default=None, sa_type=UtcTime)  # of a stated duration
-    expires_at: datetime = Field(sa_type=UtcTime)
+    ends_at: datetime | None = Field(default=None, sa_type=UtcTime)  # stated, or of a preemption
+    expires_at: datetime = Field(sa_type=UtcTime)  # of a scheduled lease: its start
     confirmed_at: datetime | None = Field(default=None, sa_type=UtcTime)
     ended_at: datetime | None = Field(default=None, sa_type=UtcTime)
     rev: int

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from broker.store.columns import Micros, UtcTime
+from broker.store.grants_sql import GRANT_FUNCTIONS, grant_functions
 from broker.store.triggers import create_triggers, drop_triggers
 
 revision = "0003"
@@ -90,6 +91,26 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "tally",
+        sa.Column("kind", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("outcome", sa.String(), nullable=False),
+        sa.Column("total", sa.BigInteger(), nullable=False),
+        sa.Column("last_at", UtcTime(), nullable=False),
+        sa.PrimaryKeyConstraint("kind", "name", "outcome", name=op.f("pk_tally")),
+    )
+    # From here on they are counted as they end; so far, they are counted once from their rows.
+    op.execute(
+        "INSERT INTO tally (kind, name, outcome, total, last_at) "
+        "SELECT 'job-run', job, state, count(*), max(finished_at) FROM job_run "
+        "WHERE finished_at IS NOT NULL GROUP BY job, state"
+    )
+    op.execute(
+        "INSERT INTO tally (kind, name, outcome, total, last_at) "
+        "SELECT 'poll', supplier, state, count(*), max(finished_at) FROM poll "
+        "GROUP BY supplier, state"
+    )
+    op.create_table(
         "fence",
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("last", sa.BigInteger(), nullable=False),
@@ -130,6 +151,7 @@ def upgrade() -> None:
         sa.Column("returned", sa.Integer(), nullable=False),
         sa.Column("kept_back", sa.Integer(), nullable=False),
         sa.Column("claimed", sa.Integer(), nullable=False),
+        sa.Column("scheduled", sa.Integer(), server_default=sa.text("0"), nullable=False),
         sa.Column("gen", sa.BigInteger(), nullable=False),
         sa.Column("gpu_limit", sa.Integer(), nullable=True),
         sa.Column("standing", sa.String(), server_default="open", nullable=False),
@@ -152,6 +174,7 @@ def upgrade() -> None:
         sa.CheckConstraint("kept_back >= 0 AND claimed >= 0", name=op.f("ck_pool_kept_back")),
         sa.CheckConstraint("leased >= 0", name=op.f("ck_pool_leased")),
         sa.CheckConstraint("returned >= 0", name=op.f("ck_pool_returned")),
+        sa.CheckConstraint("scheduled >= 0", name=op.f("ck_pool_scheduled")),
         sa.CheckConstraint(
             "undelivered + available + held + leased + down + returned = contracted",
             name=op.f("ck_pool_balance"),
@@ -159,6 +182,7 @@ def upgrade() -> None:
         sa.CheckConstraint("undelivered >= 0", name=op.f("ck_pool_undelivered")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_pool")),
         sa.UniqueConstraint("source", name=op.f("uq_pool_source")),
+        postgresql_with={"fillfactor": 20},
     )
     with op.batch_alter_table("pool", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_pool_gpu_model"), ["gpu_model"], unique=False)
@@ -244,6 +268,20 @@ def upgrade() -> None:
             sqlite_where=sa.text("is_live"),
             postgresql_where=sa.text("is_live"),
         )
+        batch_op.create_index(
+            "ix_lease_scheduled",
+            ["starts_at"],
+            unique=False,
+            sqlite_where=sa.text("state = 'scheduled'"),
+            postgresql_where=sa.text("state = 'scheduled'"),
+        )
+        batch_op.create_index(
+            "ix_lease_timed",
+            ["ends_at"],
+            unique=False,
+            sqlite_where=sa.text("is_live AND ends_at IS NOT NULL"),
+            postgresql_where=sa.text("is_live AND ends_at IS NOT NULL"),
+        )
         batch_op.create_index(batch_op.f("ix_lease_holder"), ["holder"], unique=False)
         batch_op.create_index(batch_op.f("ix_lease_principal"), ["principal"], unique=False)
 
@@ -270,6 +308,10 @@ def upgrade() -> None:
     op.drop_index("uq_api_key_live_name", table_name="api_key")
     _one_name("revoked_at IS NULL AND replaced_by IS NULL")
 
+    op.execute("INSERT INTO fence (name, last) VALUES ('lease', 0)")
+    if op.get_bind().dialect.name == "postgresql":
+        for function in grant_functions():
+            op.execute(function)
     create_triggers(op.get_bind())
 
 
@@ -288,6 +330,9 @@ def _one_name(live: str) -> None:
 def downgrade() -> None:
     """Take the schema back."""
     drop_triggers(op.get_bind())
+    if op.get_bind().dialect.name == "postgresql":
+        for name in GRANT_FUNCTIONS:
+            op.execute(f"DROP FUNCTION IF EXISTS {name}")
     with op.batch_alter_table("lease_line", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_lease_line_pool_id"))
 
@@ -295,6 +340,8 @@ def downgrade() -> None:
     with op.batch_alter_table("lease", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_lease_principal"))
         batch_op.drop_index(batch_op.f("ix_lease_holder"))
+        batch_op.drop_index("ix_lease_timed")
+        batch_op.drop_index("ix_lease_scheduled")
         batch_op.drop_index(
             "ix_lease_due", sqlite_where=sa.text("is_live"), postgresql_where=sa.text("is_live")
         )
@@ -313,6 +360,7 @@ def downgrade() -> None:
     op.drop_table("pool")
     op.drop_table("holder_quota")
     op.drop_table("fence")
+    op.drop_table("tally")
     with op.batch_alter_table("capacity_request", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_capacity_request_waiting",

@@ -45,14 +45,14 @@ from broker.api.capacity_calls import (
     whoami_call,
 )
 from broker.api.capacity_client import PATIENCE_SECONDS
-from broker.api.capacity_script import Once, Result, Script, Step, Wait, obtain
+from broker.api.capacity_script import Obtained, Once, Result, Script, Step, Wait, obtain
 from broker.api.client_answers import Door, unanswered
 from broker.api.heartbeat import SECOND, first_hold
 from broker.api.held_lease import HeldLease, Listener
 from broker.api.lease_keeping import HeartbeatBook, beat, confirm, give_back
 from broker.api.wire.capacity import CapacityAnswer, CapacityRequest, CapacityRequestDetail
 from broker.api.wire.explanation import ExplanationOut
-from broker.api.wire.leases import LeaseDetail
+from broker.api.wire.leases import Lease, LeaseDetail
 from broker.api.wire.pools import PoolChange, PoolList, PoolOut
 from broker.capacity.lease import LeaseState
 from broker.clock import Ticks, ticks_now
@@ -193,12 +193,9 @@ class AsyncCapacityClient:
         **wanted: Unpack[Wanted],
     ) -> TaskLease:
         """Obtain a lease and keep it alive until it is given back; see `lease`."""
-        if wait_seconds != 0:
-            wanted["queue"] = True
         request = await self._request(gpu_models, gpu_count, wanted)
+        got = await self._obtained(request, wait_seconds)
         ticks, jitter = self._means.ticks, self._means.jitter
-        key = self._means.new_key()
-        got = await self._run(obtain(request, key=key, wait_seconds=wait_seconds, ticks=ticks))
         hold = first_hold(got.lease, asked_at=got.not_before, duration=request.duration_seconds)
         held: TaskLease = HeldLease(
             got.lease, hold=hold, lost=asyncio.Event(), ticks=ticks, listener=listener
@@ -214,6 +211,18 @@ class AsyncCapacityClient:
         """End the heartbeats of a lease and release it; raise LeaseLostError if it was lost."""
         self._book.drop(lease.id)
         await self._run(give_back(lease, leaving_with=leaving_with))
+
+    async def obtain(
+        self,
+        *,
+        gpu_models: Sequence[str],
+        gpu_count: int,
+        wait_seconds: float | None = 0.0,
+        **wanted: Unpack[Wanted],
+    ) -> Lease:
+        """Obtain a lease that nobody keeps alive: it ends unless somebody else renews it."""
+        request = await self._request(gpu_models, gpu_count, wanted)
+        return (await self._obtained(request, wait_seconds)).lease
 
     async def request(
         self,
@@ -284,6 +293,17 @@ class AsyncCapacityClient:
         if holder is None:
             holder = self._holder = (await self._send(whoami_call())).answer.name
         return capacity_request(gpu_models, gpu_count, holder=holder, wanted=wanted)
+
+    async def _obtained(self, request: CapacityRequest, wait_seconds: float | None) -> Obtained:
+        if wait_seconds != 0:
+            request = request.model_copy(update={"queue": True})
+        script = obtain(
+            request,
+            key=self._means.new_key(),
+            wait_seconds=wait_seconds,
+            ticks=self._means.ticks,
+        )
+        return await self._run(script)
 
     async def _round(self) -> float | None:
         means = self._means

@@ -51,27 +51,27 @@ Jitter = Callable[[], float]
 
 
 class Wanted(TypedDict, total=False):
-    """What may be asked for beside `gpu_models` and `gpu_count`; left out is no condition.
+    """What may be asked for beside `gpu_models` and `gpu_count`; None or left out: no condition.
 
     `max_price` caps the effective price of a GPU-hour, `min_reliability` is 0 to 1. `holder` is
     who will use the GPUs; without it that is the name of the key.
     """
 
-    node_size: int
-    regions: Sequence[str]
-    residency: str
-    min_tier: str
-    min_reliability: Decimal
-    max_price: Money
-    duration_seconds: int
-    ttl_seconds: int
-    priority: int
+    node_size: int | None
+    regions: Sequence[str] | None
+    residency: str | None
+    min_tier: str | None
+    min_reliability: Decimal | None
+    max_price: Money | None
+    duration_seconds: int | None
+    ttl_seconds: int | None
+    priority: int | None
     preemptible: bool
     gang: bool
     queue: bool
-    deadline: datetime
-    holder: str
-    labels: Mapping[str, str]
+    deadline: datetime | None
+    holder: str | None
+    labels: Mapping[str, str] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,11 +100,11 @@ def capacity_request(
     gpu_models: Sequence[str], gpu_count: int, *, holder: str, wanted: Wanted
 ) -> CapacityRequest:
     """Return the body of a request; raise BadInputError with every fault in it."""
-    values: dict[str, object] = {**wanted}
-    cap, reliability = wanted.get("max_price"), wanted.get("min_reliability")
-    if values.pop("max_price", None) is not None and cap is not None:
+    values = {name: value for name, value in wanted.items() if value is not None}
+    if (cap := wanted.get("max_price")) is not None:
+        del values["max_price"]
         values |= {"max_price_per_gpu_hour": plain(cap.amount), "currency": str(cap.currency)}
-    if reliability is not None:
+    if (reliability := wanted.get("min_reliability")) is not None:
         values["min_reliability"] = plain(reliability)
     values |= {"gpu_models": list(gpu_models), "gpu_count": gpu_count, "holder": holder}
     try:

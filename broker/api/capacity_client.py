@@ -45,14 +45,14 @@ from broker.api.capacity_calls import (
     told,
     whoami_call,
 )
-from broker.api.capacity_script import Once, Result, Script, Step, Wait, obtain
+from broker.api.capacity_script import Obtained, Once, Result, Script, Step, Wait, obtain
 from broker.api.client_answers import Door, unanswered
 from broker.api.heartbeat import SECOND, first_hold
 from broker.api.held_lease import HeldLease, Listener
 from broker.api.lease_keeping import HeartbeatBook, beat, confirm, give_back
 from broker.api.wire.capacity import CapacityAnswer, CapacityRequest, CapacityRequestDetail
 from broker.api.wire.explanation import ExplanationOut
-from broker.api.wire.leases import LeaseDetail
+from broker.api.wire.leases import Lease, LeaseDetail
 from broker.api.wire.pools import PoolChange, PoolList, PoolOut
 from broker.capacity.lease import LeaseState
 from broker.clock import Ticks, ticks_now
@@ -199,12 +199,9 @@ class CapacityClient:
         **wanted: Unpack[Wanted],
     ) -> ThreadLease:
         """Obtain a lease and keep it alive until it is given back; see `lease`."""
-        if wait_seconds != 0:
-            wanted["queue"] = True
         request = self._request(gpu_models, gpu_count, wanted)
+        got = self._obtained(request, wait_seconds)
         ticks, jitter = self._means.ticks, self._means.jitter
-        key = self._means.new_key()
-        got = self._run(obtain(request, key=key, wait_seconds=wait_seconds, ticks=ticks))
         hold = first_hold(got.lease, asked_at=got.not_before, duration=request.duration_seconds)
         held: ThreadLease = HeldLease(
             got.lease, hold=hold, lost=Event(), ticks=ticks, listener=listener
@@ -218,6 +215,18 @@ class CapacityClient:
         """End the heartbeats of a lease and release it; raise LeaseLostError if it was lost."""
         self._book.drop(lease.id)
         self._run(give_back(lease, leaving_with=leaving_with))
+
+    def obtain(
+        self,
+        *,
+        gpu_models: Sequence[str],
+        gpu_count: int,
+        wait_seconds: float | None = 0.0,
+        **wanted: Unpack[Wanted],
+    ) -> Lease:
+        """Obtain a lease that nobody keeps alive: it ends unless somebody else renews it."""
+        request = self._request(gpu_models, gpu_count, wanted)
+        return (self._obtained(request, wait_seconds)).lease
 
     def request(
         self,
@@ -287,6 +296,17 @@ class CapacityClient:
         if holder is None:
             holder = self._holder = self._send(whoami_call()).answer.name
         return capacity_request(gpu_models, gpu_count, holder=holder, wanted=wanted)
+
+    def _obtained(self, request: CapacityRequest, wait_seconds: float | None) -> Obtained:
+        if wait_seconds != 0:
+            request = request.model_copy(update={"queue": True})
+        script = obtain(
+            request,
+            key=self._means.new_key(),
+            wait_seconds=wait_seconds,
+            ticks=self._means.ticks,
+        )
+        return self._run(script)
 
     def _round(self) -> float | None:
         means = self._means

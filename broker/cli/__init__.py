@@ -8,6 +8,7 @@ from broker.cli import (
     alerts,
     assumptions,
     audit,
+    capacity,
     contracts,
     database,
     holdings,
@@ -39,6 +40,7 @@ app = typer.Typer(
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(assumptions.app, name="assumptions")
 app.add_typer(audit.app, name="audit")
+app.add_typer(capacity.app, name="capacity")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(database.app, name="db")
 app.add_typer(holdings.app, name="holdings")

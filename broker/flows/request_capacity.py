@@ -18,7 +18,7 @@ from broker.capacity.lease import LeaseLine, LeaseState
 from broker.capacity.planning import plan, quick_plan
 from broker.capacity.pool import Pool, PoolKind
 from broker.capacity.request import CapacitySpec, Plan, RequestState
-from broker.capacity.spec_json import fingerprint, spec_to_json
+from broker.capacity.spec_json import fingerprint_of, spec_to_json
 from broker.clock import Clock
 from broker.errors import (
     InsufficientCapacityError,
@@ -167,12 +167,13 @@ def _model(name: str) -> str:
 
 def _wish(planned: _Planned) -> Wish:
     spec, ask = planned.ask.spec, planned.ask
+    text = spec_to_json(spec)
     return Wish(
         request_id=planned.request_id,
         principal=ask.principal,
         idempotency_key=ask.idempotency_key,
-        fingerprint=fingerprint(spec),
-        spec=spec_to_json(spec),
+        fingerprint=fingerprint_of(text),
+        spec=text,
         holder=spec.holder,
         gpu_count=spec.gpu_count,
         priority=spec.priority,

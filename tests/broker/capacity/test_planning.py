@@ -459,3 +459,16 @@ def test_every_pair_of_pools_is_an_alternative_while_there_is_room() -> None:
 
     pairs = list(combinations(["p0", "p1", "p2", "p3"], 2))
     assert pools_of(made) == [list(pair) for pair in pairs]
+
+
+def test_a_price_that_nobody_knows_comes_after_every_known_one() -> None:
+    dear = a_pool("dear", usd_marginal=Decimal(90))
+    unknown = a_pool("a", usd_marginal=None, usd_effective=None)
+
+    assert pools_of(plan(a_spec(), [unknown, dear], now=NOON))[0] == ["dear"]
+
+
+def test_of_equal_marginal_prices_the_lower_effective_one_goes_first() -> None:
+    pools = [a_pool("a", usd_effective=Decimal(3)), a_pool("b", usd_effective=Decimal(2))]
+
+    assert pools_of(plan(a_spec(), pools, now=NOON))[:2] == [["b"], ["a"]]

@@ -243,3 +243,25 @@ def test_without_gang_one_node_is_enough() -> None:
     chosen = victims(Asking(id="r", spec=spec), [a_pool(available=0)], leases, now=NOON)
 
     assert ids(chosen) == ["a"]
+
+
+@pytest.mark.parametrize("holder", ["aaa", "zzz"])
+def test_the_youngest_gives_way_whoever_holds_it(holder: str) -> None:
+    leases = [a_lease("old", holder="mmm", age_minutes=90), a_lease("young", holder=holder)]
+
+    assert ids(victims(asking(), [a_pool(available=0)], leases, now=NOON)) == ["young"]
+
+
+def test_two_requests_at_once_share_the_budget_of_a_holder() -> None:
+    leases = [a_lease("a"), a_lease("b")]
+    waiting = [asking(), replace(asking(), id="r2")]
+    empty = [a_pool(available=0)]
+
+    assert len(preempt(waiting, empty, leases, now=NOON, grace=GRACE, budget=8)) == 1
+    assert len(preempt(waiting, empty, leases, now=NOON, grace=GRACE, budget=16)) == 2
+
+
+def test_a_holder_that_is_giving_back_its_budget_is_not_asked_for_more() -> None:
+    leases = [a_lease("going", state=LeaseState.PREEMPTING), a_lease("next")]
+
+    assert victims(asking(), [a_pool(available=0)], leases, now=NOON, budget=8) == ()

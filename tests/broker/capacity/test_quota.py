@@ -152,3 +152,10 @@ def test_nobody_borrows_at_the_cost_of_another_borrower() -> None:
 def test_a_quota_that_contradicts_itself_is_refused(guaranteed: int, most: int | None) -> None:
     with pytest.raises(ValueError, match="guarantee"):
         a_quota("chat", guaranteed, most)
+
+
+def test_only_what_is_asked_for_is_counted_as_borrowed_now() -> None:
+    quotas = [a_quota("chat", 8), a_quota("search", 16)]
+
+    assert asked(8, *quotas, capacity=64, chat=40, search=16).borrowed == 8
+    assert asked(9, *quotas, capacity=64, chat=40, search=16).helps.startswith("at most 8 more")

@@ -68,3 +68,10 @@ def test_a_lease_never_stands_in_more_pools_than_may_be_locked() -> None:
     assert ways(single, MOST_LINES + 1, limit=1) == ()
     assert len(ways(single, MOST_LINES, limit=1)[0]) == MOST_LINES
     assert most_of(single, 100) == MOST_LINES
+
+
+def test_as_many_alternatives_are_told_as_there_are_up_to_the_limit() -> None:
+    halves = [Stock(step=8, most=8)] * 4
+
+    assert len(ways(halves, 16, limit=8)) == 6
+    assert len(ways(halves, 16, limit=4)) == 4

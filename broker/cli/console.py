@@ -21,7 +21,7 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from typer.core import TyperGroup
 
-from broker.errors import BadInputError, Fault, InsufficientCapacityError, TonnageError
+from broker.errors import BadInputError, Fault, TonnageError
 from broker.flows.prepare_database import open_database, prepare_database, unanswered
 from broker.settings import Settings
 from broker.store.engine import Database
@@ -126,10 +126,10 @@ def print_table(
 
 
 def complain(error: TonnageError) -> None:
-    """Print a refusal on standard error, every fault or way out on a line of its own."""
+    """Print a refusal on standard error, every fault of the input on a line of its own."""
     typer.echo(f"error: {plain_text(str(error))}", err=True)
-    is_detailed = isinstance(error, BadInputError | InsufficientCapacityError)
-    for fault in error.faults if is_detailed else ():
+    faults = error.faults if isinstance(error, BadInputError) else ()
+    for fault in faults:
         typer.echo(f"  {plain_text(fault_text(fault))}", err=True)
 
 

@@ -14,6 +14,7 @@ from pydantic.json_schema import models_json_schema
 
 from broker.api.answers import Answers
 from broker.api.auditing import Auditing
+from broker.api.housekeeping import keeping_house, round_terms
 from broker.api.limits import BodyLimit
 from broker.api.problems import HANDLERS, V1_STATUSES, described
 from broker.api.rate_limit import RateLimit
@@ -36,6 +37,7 @@ from broker.api.routes import (
     pools,
     prices,
     providers,
+    quotas,
     quotes,
     reconciliation,
     renewals,
@@ -72,6 +74,7 @@ V1_ROUTERS: tuple[APIRouter, ...] = (
     pools.router,
     prices.router,
     providers.router,
+    quotas.router,
     quotes.router,
     reconciliation.router,
     renewals.router,
@@ -169,9 +172,11 @@ def create_app(
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     wiring: Wiring = app.state.wiring
-    await wiring.desk.grants.start()
+    grants, terms = wiring.desk.grants, round_terms(wiring.settings)
+    await grants.start()
     try:
-        yield
+        async with keeping_house(grants, wiring.database, terms=terms, clock=wiring.clock):
+            yield
     finally:
-        await wiring.desk.grants.stop()
+        await grants.stop()
         wiring.database.close()

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from broker.capacity.quota import ALL_MODELS, Quota, Verdict, reclaimable, verdict
-from broker.capacity.request import Candidate, CapacitySpec
+from broker.capacity.request import Candidate, CapacitySpec, Plan, Refusal
 
 Use = Mapping[str, Mapping[str, int]]
 """GPUs by model and by holder."""
@@ -22,6 +22,19 @@ class Admitted:
 
     spec: CapacitySpec | None
     verdict: Verdict | None = None
+
+    def refused(self, *, may_queue: bool) -> Plan:
+        """Return the plan of a request of which nothing is left.
+
+        One that may wait does so for others to give back what its holder could borrow.
+        """
+        may_wait = self.verdict is not None and self.verdict.may_wait and may_queue
+        return Plan(
+            candidates=(),
+            failing=(),
+            refusal=Refusal.NO_CAPACITY if may_wait else Refusal.OVER_QUOTA,
+            helps="" if self.verdict is None else self.verdict.helps,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

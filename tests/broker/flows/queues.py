@@ -9,13 +9,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlmodel import col, select
 
-from broker.capacity.request import CapacitySpec, Refusal, RequestState
+from broker.capacity.request import Candidate, CapacitySpec, Refusal, RequestState
 from broker.capacity.rounds import RoundTerms
 from broker.capacity.spec_json import fingerprint, spec_from_json, spec_to_json
 from broker.clock import Clock, utc_now
 from broker.flows.serve_queue import QueueReport, serve_queue
 from broker.store.engine import Database
-from broker.store.grants import Answer, Grants, Outcome, Swept
+from broker.store.grants import Answer, Grants, Outcome, Swept, Wish
 from broker.store.tables import CapacityRequestRow, LeaseRow
 from tests.broker.store.capacity_rows import a_wish, on, with_grants
 
@@ -28,9 +28,9 @@ def a_spec(gpus: int = 8, **changes: Any) -> CapacitySpec:
     return CapacitySpec(gpu_count=gpus, **{**defaults, **changes})
 
 
-def ask(database: Database, spec: CapacitySpec, *ways: Any, **changes: Any) -> Answer:
-    """Send a request as the API would, with the ways that its planner found; none: it waits."""
-    wish = a_wish(
+def asked(spec: CapacitySpec, *ways: Candidate) -> Wish:
+    """A request as the API sends it, with the ways that its planner found; none: it waits."""
+    return a_wish(
         *ways,
         spec=spec_to_json(spec),
         fingerprint=fingerprint(spec),
@@ -45,7 +45,12 @@ def ask(database: Database, spec: CapacitySpec, *ways: Any, **changes: Any) -> A
         deadline_at=spec.deadline,
         refusal=Refusal.NO_CAPACITY,
     )
-    return with_grants(database, lambda grants: grants.grant(replace(wish, **changes)))
+
+
+def ask(database: Database, spec: CapacitySpec, *ways: Candidate, **changes: Any) -> Answer:
+    """Send a request; return what became of it."""
+    wish = replace(asked(spec, *ways), **changes)
+    return with_grants(database, lambda grants: grants.grant(wish))
 
 
 def hold(database: Database, pool_id: str, spec: CapacitySpec) -> Answer:

@@ -26,4 +26,5 @@ def pool_name(name: str) -> str:
         found = canonical_gpu(name)
     except UnknownGpuError:
         return name
-    return found.model if found.part in (None, found.model) else name
+    is_bare = name.strip().casefold() == found.model.casefold()  # of which there is one form only
+    return found.model if is_bare or found.part in (None, found.model) else name

@@ -14,4 +14,4 @@ def test_the_command_line_sets_lists_and_removes_quotas(sqlite_url: str) -> None
 
     assert (made["gpu_model"], made["guaranteed"], made["most"]) == ("B200", 8, None)
     assert json.loads(listed) == [made]
-    assert (removed.exit_code, wrong.exit_code) == (0, 1)
+    assert (removed.exit_code, wrong.exit_code) == (0, 2)

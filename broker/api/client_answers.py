@@ -135,7 +135,7 @@ def error_of(response: httpx2.Response, *, where: str) -> TonnageError:
             f"{problem.detail} (request {problem.request_id})",
             retry_after_seconds=_retry_after(response),
         )
-    if issubclass(kind, BadInputError | InsufficientCapacityError):
+    if issubclass(kind, BadInputError):
         return kind(problem.detail, tuple(_fault(one) for one in problem.errors))
     return kind(problem.detail)
 

@@ -130,8 +130,7 @@ class HeldLease(Generic[AnyFlag]):
     def heard(self, result: RenewalResult, *, sent_at: int) -> None:
         """Note the answer to a heartbeat."""
         if result.is_lost or result.state is None or result.expires_at is None:
-            self.state = result.state or self.state
-            self.lose(_END.get(self.state, "the server says that it has ended"))
+            self.lose("the server has ended it; `tonnage capacity leases` tells why")
             return
         beaten = Beaten(sent_at=sent_at, state=result.state, expires_at=result.expires_at)
         self.hold = renewed(self.hold, beaten)
@@ -150,13 +149,6 @@ class HeldLease(Generic[AnyFlag]):
             self._listener(event)
         except Exception:
             log.exception("a listener to lease events failed", extra={"lease_id": self.id})
-
-
-_END = {
-    LeaseState.RELEASED: "it was given back by somebody else",
-    LeaseState.EXPIRED: "the server ended it, as no heartbeat came in time or its time was over",
-    LeaseState.PREEMPTED: "it was taken back for a request of higher priority",
-}
 
 
 def _line(line: WireLine) -> LeaseLine:

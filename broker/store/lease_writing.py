@@ -65,8 +65,8 @@ def _by_the_book(session: Session, wishes: Sequence[Wish], now: datetime) -> set
 
 
 def _in_one_call(session: Session, wishes: Sequence[Wish]) -> set[str]:
-    from broker.store.grants_postgresql import _Load  # asyncpg comes with an extra
+    from broker.store.grants_postgresql import Load  # asyncpg comes with an extra
 
-    arguments = _Load(wishes).arguments()[:8]
+    arguments = Load(wishes).arguments()[:8]
     rows = session.execute(_BATCH, {f"p{place}": value for place, value in enumerate(arguments)})
     return {wishes[row.o_ix - 1].request_id for row in rows if row.code in _GRANTED}

@@ -8,11 +8,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.access.scope import Role
+from broker.flows.manage_quotas import quota_of, set_quota
 from broker.identity import new_id
 from broker.store.engine import Database
 from broker.store.grants import grants_of
 from tests.broker.api.capacity import HOT, a_body, an_api, ask, keyed, lease_in, release
 from tests.broker.store.capacity_rows import add_pools, events, pool_row, standing
+from tests.builders import NOON
 
 
 def test_a_grant_answers_with_its_lease_and_where_to_find_it(database: Database) -> None:
@@ -452,3 +454,21 @@ def test_no_body_whatever_makes_the_server_fail(database: Database) -> None:
         answered()
 
     standing(database, "p1")
+
+
+def test_a_holder_over_its_quota_is_refused_with_words_and_others_are_not(
+    database: Database,
+) -> None:
+    add_pools(database, pool_row("p1", 64))
+    quota = quota_of("research", "H100", guaranteed=8, most=8)
+    set_quota(database, quota, actor="dana", clock=lambda: NOON)
+    caller = keyed(database)
+    with an_api(database) as api:
+        first = ask(api, caller, holder="research")
+        over = ask(api, caller, holder="research")
+        other = ask(api, caller, holder="serving")
+        release(api, caller, lease_in(first))
+        again = ask(api, caller, holder="research")
+
+    assert [each.status_code for each in (first, over, other, again)] == [201, 409, 201, 201]
+    assert "over-quota" in over.json()["detail"]

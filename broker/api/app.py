@@ -15,6 +15,7 @@ from pydantic.json_schema import models_json_schema
 from broker.api.answers import Answers
 from broker.api.auditing import Auditing
 from broker.api.limits import BodyLimit
+from broker.api.links import add_links
 from broker.api.problems import HANDLERS, V1_STATUSES, described
 from broker.api.rate_limit import RateLimit
 from broker.api.readiness import Readiness
@@ -92,7 +93,7 @@ DESCRIBED_HERE: tuple[type[BaseModel], ...] = (
 
 
 class Api(FastAPI):
-    """FastAPI with the shapes in its description that it does not see."""
+    """FastAPI with what it does not see in its description: shapes of ours, and links."""
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""
@@ -105,6 +106,7 @@ class Api(FastAPI):
         document = super().openapi()
         components = document.setdefault("components", {})
         components.setdefault("schemas", {}).update(found["$defs"])
+        add_links(document)
         return document
 
 

@@ -16,6 +16,7 @@ from broker.api.answers import Answers
 from broker.api.auditing import Auditing
 from broker.api.housekeeping import keeping_house, round_terms
 from broker.api.limits import BodyLimit
+from broker.api.links import add_links
 from broker.api.problems import HANDLERS, V1_STATUSES, described
 from broker.api.rate_limit import RateLimit
 from broker.api.readiness import Readiness
@@ -95,7 +96,7 @@ DESCRIBED_HERE: tuple[type[BaseModel], ...] = (
 
 
 class Api(FastAPI):
-    """FastAPI with the shapes in its description that it does not see."""
+    """FastAPI with what it does not see in its description: shapes of ours, and links."""
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""
@@ -108,6 +109,7 @@ class Api(FastAPI):
         document = super().openapi()
         components = document.setdefault("components", {})
         components.setdefault("schemas", {}).update(found["$defs"])
+        add_links(document)
         return document
 
 

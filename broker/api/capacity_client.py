@@ -47,7 +47,7 @@ from broker.api.capacity_calls import (
 )
 from broker.api.capacity_script import Obtained, Once, Result, Script, Step, Wait, obtain
 from broker.api.client_answers import Door, unanswered
-from broker.api.heartbeat import SECOND, first_hold
+from broker.api.heartbeat import SECOND, Granted, first_hold
 from broker.api.held_lease import HeldLease, Listener
 from broker.api.lease_keeping import HeartbeatBook, beat, confirm, give_back
 from broker.api.wire.capacity import CapacityAnswer, CapacityRequest, CapacityRequestDetail
@@ -202,9 +202,17 @@ class CapacityClient:
         request = self._request(gpu_models, gpu_count, wanted)
         got = self._obtained(request, wait_seconds)
         ticks, jitter = self._means.ticks, self._means.jitter
-        hold = first_hold(got.lease, asked_at=got.not_before, duration=request.duration_seconds)
+        granted = Granted(
+            not_before=got.not_before,
+            heard_at=ticks(),
+            duration_seconds=request.duration_seconds,
+        )
         held: ThreadLease = HeldLease(
-            got.lease, hold=hold, lost=Event(), ticks=ticks, listener=listener
+            got.lease,
+            hold=first_hold(got.lease, granted),
+            lost=Event(),
+            ticks=ticks,
+            listener=listener,
         )
         self._run(confirm(held, ticks=ticks, jitter=jitter))
         self._book.add(held)

@@ -7,17 +7,21 @@
 Instants are ticks: nanoseconds of the holder's own monotonic clock. All of them count from before
 a heartbeat was sent. The server counts its TTL from when it read it, which is later, so the holder
 stops first, however slow the network was and whatever the clock of the server shows.
+
+The server may give less than a TTL, as no lease outlives its contract line or the grace of a
+preemption. That shows in `expires_at`: the holder knows from earlier answers how far the server's
+clock is ahead of its own at most, and stops when that moment may have come. A server whose clock is
+set back looks the same, and is taken the same way.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from broker.api.wire.leases import Lease
-from broker.capacity.lease import LeaseState
 
 SECOND: Final = 1_000_000_000
 """Ticks of a second."""
@@ -35,12 +39,16 @@ TOGETHER_PART: Final = 12
 """Leases due within this part of their TTL are renewed with those that are due."""
 
 
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hold:
     """What a holder knows of its lease.
 
     `stop_at` is when to stop using the GPUs, `beat_at` when to renew next and never later.
-    `ends_at` is the end of an agreed duration. `expires_at` is what the server said last.
+    `ends_at` is the end of an agreed duration. `ahead` is how many ticks the server's clock is
+    ahead of ours at most, learned from an answer that took `slack` ticks.
     """
 
     lease_id: str
@@ -50,7 +58,8 @@ class Hold:
     stop_at: int
     beat_at: int
     ends_at: int | None
-    expires_at: datetime
+    ahead: int
+    slack: int
     misses: int = 0
     trouble: str | None = None  # why the last heartbeat went astray
 
@@ -66,11 +75,20 @@ class Hold:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beaten:
-    """What the server answered to a heartbeat that was sent at a tick."""
+    """What the server answered to a heartbeat, and the ticks before it was sent and after."""
 
     sent_at: int
-    state: LeaseState
+    heard_at: int
     expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Granted:
+    """When a lease was granted: not before a tick, and known at another; for how long, if agreed."""
+
+    not_before: int
+    heard_at: int
+    duration_seconds: int | None = None
 
 
 def margin_of(ttl: int) -> int:
@@ -78,48 +96,56 @@ def margin_of(ttl: int) -> int:
     return min(ttl // MARGIN_PART, LONGEST_MARGIN_SECONDS * SECOND)
 
 
-def first_hold(lease: Lease, *, asked_at: int, duration: int | None) -> Hold:
-    """Return a fresh lease; `asked_at` is from before it can have been granted.
-
-    `duration` is the agreed one in seconds. The first heartbeat is due at once: it confirms the
-    grant.
-    """
+def first_hold(lease: Lease, granted: Granted) -> Hold:
+    """Return a fresh lease. The first heartbeat is due at once: it confirms the grant."""
     ttl = lease.ttl_seconds * SECOND
     margin = margin_of(ttl)
-    ends_at = None if duration is None else asked_at + duration * SECOND
-    end = asked_at + ttl if ends_at is None else min(asked_at + ttl, ends_at)
+    duration = None if granted.duration_seconds is None else granted.duration_seconds * SECOND
+    given = ttl if duration is None else min(ttl, duration)
+    stop_at = granted.not_before + given - margin
     return Hold(
         lease_id=lease.id,
         fence=lease.fence,
         ttl=ttl,
         margin=margin,
-        stop_at=end - margin,
-        beat_at=min(asked_at, end - margin),
-        ends_at=ends_at,
-        expires_at=lease.expires_at,
+        stop_at=stop_at,
+        beat_at=min(granted.not_before, stop_at),
+        ends_at=None if duration is None else granted.not_before + duration,
+        ahead=_shown(lease.expires_at) - given - granted.not_before,
+        slack=granted.heard_at - granted.not_before,
     )
 
 
 def renewed(hold: Hold, beaten: Beaten) -> Hold:
-    """Return a hold after a heartbeat that was answered.
-
-    A lease that is being preempted is not given another TTL: its end moves only as the server
-    moved it.
-    """
-    ends = [beaten.sent_at + hold.ttl]
-    if hold.ends_at is not None:
-        ends.append(hold.ends_at)
-    if beaten.state is LeaseState.PREEMPTING:
-        ends.append(hold.end + _ticks(beaten.expires_at - hold.expires_at))
+    """Return a hold after a heartbeat that was answered."""
+    full = beaten.sent_at + hold.ttl
+    stated = _shown(beaten.expires_at) - hold.ahead  # on our clock, or sooner
+    ends = [full, stated, *([] if hold.ends_at is None else [hold.ends_at])]
     stop_at = min(ends) - hold.margin
+    ahead, slack = _learned(hold, beaten, lacking=full - stated)
     return replace(
         hold,
         stop_at=stop_at,
         beat_at=min(beaten.sent_at + hold.ttl // RENEW_AFTER, stop_at),
-        expires_at=beaten.expires_at,
+        ahead=ahead,
+        slack=slack,
         misses=0,
         trouble=None,
     )
+
+
+def _learned(hold: Hold, beaten: Beaten, *, lacking: int) -> tuple[int, int]:
+    """Return how far the server's clock is ahead at most, and how long that answer took.
+
+    What a whole TTL seems to be `lacking` is by how much this answer was faster than the one we
+    learned from, and that bounds the clock more closely. If it lacks more, less than a TTL was
+    given, which tells nothing of clocks. If it has more than this answer can have taken, the
+    server's clock was set forward.
+    """
+    took = beaten.heard_at - beaten.sent_at
+    if 0 <= lacking <= hold.slack or lacking < -took:
+        return _shown(beaten.expires_at) - hold.ttl - beaten.sent_at, took
+    return hold.ahead, hold.slack
 
 
 def missed(
@@ -169,5 +195,6 @@ def patience_of(holds: Iterable[Hold], now: int) -> float:
     return max(left / 2, 1) / SECOND
 
 
-def _ticks(length: timedelta) -> int:
-    return length // timedelta(microseconds=1) * 1000
+def _shown(instant: datetime) -> int:
+    """Return what the server's clock showed, in ticks."""
+    return (instant - _EPOCH) // timedelta(microseconds=1) * 1000

@@ -127,12 +127,12 @@ class HeldLease(Generic[AnyFlag]):
             f"lease {self.id} is lost: {self.loss}; stop what runs on its GPUs, and ask for new ones"
         )
 
-    def heard(self, result: RenewalResult, *, sent_at: int) -> None:
+    def heard(self, result: RenewalResult, *, sent_at: int, heard_at: int) -> None:
         """Note the answer to a heartbeat."""
         if result.is_lost or result.state is None or result.expires_at is None:
             self.lose("the server has ended it; `tonnage capacity leases` tells why")
             return
-        beaten = Beaten(sent_at=sent_at, state=result.state, expires_at=result.expires_at)
+        beaten = Beaten(sent_at=sent_at, heard_at=heard_at, expires_at=result.expires_at)
         self.hold = renewed(self.hold, beaten)
         before, self.state = self.state, result.state
         if result.state is LeaseState.PREEMPTING and before is not LeaseState.PREEMPTING:

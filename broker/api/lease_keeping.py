@@ -48,7 +48,9 @@ class HeartbeatBook:
         """Return what is known of each."""
         return [lease.hold for lease in self.leases()]
 
-    def heard(self, sent: Sequence[Hold], results: RenewalResults, *, sent_at: int) -> None:
+    def heard(
+        self, sent: Sequence[Hold], results: RenewalResults, *, sent_at: int, heard_at: int
+    ) -> None:
         """Note the answer to heartbeats; a lease that was dropped meanwhile is left alone."""
         by_id = {result.lease_id: result for result in results.items}
         for lease in self._those_of(sent):
@@ -58,7 +60,7 @@ class HeartbeatBook:
                     lease.hold, at=sent_at, jitter=1.0, trouble="the answer leaves the lease out"
                 )
             else:
-                lease.heard(result, sent_at=sent_at)
+                lease.heard(result, sent_at=sent_at, heard_at=heard_at)
             if lease.lost.is_set():
                 self.drop(lease.id)
 
@@ -107,7 +109,7 @@ def beat(book: HeartbeatBook, *, ticks: Ticks, jitter: Jitter) -> Script[float |
         except TonnageError as failure:
             book.went_astray(sent, failure, at=ticks(), jitter=jitter)
         else:
-            book.heard(sent, answered.answer, sent_at=sent_at)
+            book.heard(sent, answered.answer, sent_at=sent_at, heard_at=ticks())
     now = ticks()
     book.stop_those_over(now)
     look_at = next_look(book.holds())

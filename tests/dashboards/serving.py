@@ -1,7 +1,7 @@
 """The real API, answering on a port of this machine while a test runs."""
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Thread
@@ -10,10 +10,11 @@ import uvicorn
 
 from broker.access.scope import Role
 from broker.api.app import create_app
-from broker.clock import utc_now
+from broker.clock import Clock, utc_now
 from broker.flows.manage_keys import KeyWish, create_key, revoke_key
 from broker.settings import Settings
 from broker.store.engine import Database
+from broker.store.grants import Grants, grants_of
 from tests.builders import ACTOR, MAY_15
 
 
@@ -35,13 +36,22 @@ class Served:
 
 
 @contextmanager
-def serving(database_url: str) -> Iterator[Served]:
+def serving(
+    database_url: str,
+    *,
+    clock: Clock = utc_now,
+    grants: Callable[[Database], Grants] = grants_of,
+) -> Iterator[Served]:
     """Serve a database, with 15 May 2026 as the business day."""
     database = Database(database_url)
     settings = Settings(database_url=database_url, as_of=MAY_15)
     listener = socket.create_server(("127.0.0.1", 0))  # asks that come early wait in its queue
     server = uvicorn.Server(
-        uvicorn.Config(create_app(settings, database=database), log_config=None, access_log=False)
+        uvicorn.Config(
+            create_app(settings, database=database, clock=clock, grants=grants(database)),
+            log_config=None,
+            access_log=False,
+        )
     )
     thread = Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

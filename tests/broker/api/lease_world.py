@@ -1,7 +1,9 @@
 """A world for clients of leases: the real API, a line that breaks when told, time that is told."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from itertools import count
 from typing import Any
 
@@ -13,6 +15,7 @@ from broker.api.capacity_client import CapacityClient, Means
 from broker.api.heartbeat import SECOND
 from broker.identity import new_id
 from broker.store.engine import Database
+from broker.store.grants import grants_of
 from broker.store.tables import CapacityRequestRow, LeaseRow
 from tests.broker.store.capacity_rows import (
     add_pools,
@@ -21,7 +24,8 @@ from tests.broker.store.capacity_rows import (
     rows_of,
     standing,
 )
-from tests.dashboards.serving import Served
+from tests.builders import NOON
+from tests.dashboards.serving import Served, serving
 
 Mishap = Callable[[httpx2.Request], httpx2.Response | None]
 """What becomes of a request instead of what should; None: nothing, it goes through."""
@@ -117,7 +121,7 @@ class AsyncLine(httpx2.AsyncHTTPTransport):
 
 @dataclass(slots=True)
 class Time:
-    """Time as it is told: waiting takes none, and lets that much pass."""
+    """Time as it is told, to the server too: waiting takes none, and lets that much pass."""
 
     now: int = 1_000 * SECOND
     waited: list[float] = field(default_factory=list)
@@ -125,6 +129,12 @@ class Time:
 
     def ticks(self) -> int:
         return self.now
+
+    def clock(self) -> datetime:
+        return NOON + timedelta(microseconds=self.now // 1000)
+
+    def stopwatch(self) -> float:
+        return self.now / SECOND
 
     def pass_(self, seconds: float) -> None:
         self.now += int(seconds * SECOND)
@@ -168,9 +178,9 @@ class World:
     """An API, and a pool of 16 GPUs for one test alone: its model and its holder have its number."""
 
     served: Served
+    time: Time
     number: int
     network: Network = field(default_factory=Network)
-    time: Time = field(default_factory=Time)
     pulse: StoodStill = field(default_factory=StoodStill)
     async_pulse: AsyncStoodStill = field(default_factory=AsyncStoodStill)
 
@@ -245,8 +255,30 @@ class World:
 _numbers = count(1)
 
 
-def a_world(served: Served) -> World:
-    """Add a pool to an API, for a test that shares it with others."""
-    world = World(served=served, number=next(_numbers))
-    add_pools(served.database, pool_row(world.pool_id, 16, gpu_model=world.model))
-    return world
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stage:
+    """The API on a port of this machine, by a clock that is told; shared by the tests of a file."""
+
+    served: Served
+    time: Time
+
+    def world(self) -> World:
+        """Return the part of one test, with a pool of its own."""
+        self.time.waited.clear()
+        self.time.while_waiting = lambda: None
+        world = World(served=self.served, time=self.time, number=next(_numbers))
+        add_pools(self.served.database, pool_row(world.pool_id, 16, gpu_model=world.model))
+        return world
+
+
+@contextmanager
+def a_stage(database_url: str) -> Iterator[Stage]:
+    """Serve a SQLite database whose leases live by the clock of the tests."""
+    time = Time()
+    with serving(
+        database_url,
+        clock=time.clock,
+        grants=lambda database: grants_of(database, clock=time.clock, stopwatch=time.stopwatch),
+    ) as served:
+        yield Stage(served=served, time=time)
+        served.database.close()

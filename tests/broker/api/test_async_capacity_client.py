@@ -12,23 +12,21 @@ from broker.api.held_lease import LeaseEvent, LeaseEventKind
 from broker.api.wire.pools import PoolChange
 from broker.capacity.lease import LeaseState
 from broker.errors import InsufficientCapacityError, LeaseLostError
-from tests.broker.api.lease_world import World, a_world, answers, cut_off, refused
+from tests.broker.api.lease_world import Stage, World, a_stage, answers, cut_off, refused
 from tests.conftest import sqlite_database
-from tests.dashboards.serving import Served, serving
 
 ASK, RENEW = "/capacity-requests", "/leases:renew"
 
 
 @pytest.fixture(scope="module")
-def served(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with serving(sqlite_database(sqlite_template, tmp_path_factory.mktemp("leases"))) as found:
+def stage(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with a_stage(sqlite_database(sqlite_template, tmp_path_factory.mktemp("leases"))) as found:
         yield found
-        found.database.close()
 
 
 @pytest.fixture
-def world(served: Served) -> World:
-    return a_world(served)
+def world(stage: Stage) -> World:
+    return stage.world()
 
 
 def run(world: World, work: Callable[[AsyncCapacityClient], Awaitable[None]]) -> None:

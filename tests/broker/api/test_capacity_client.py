@@ -24,29 +24,28 @@ from broker.errors import (
 from pricing.money import Currency, Money
 from tests.broker.api.lease_world import (
     Mishap,
+    Stage,
     World,
-    a_world,
+    a_stage,
     answers,
     cut_off,
     goes_through,
     refused,
 )
 from tests.conftest import sqlite_database
-from tests.dashboards.serving import Served, serving
 
 ASK, RENEW = "/capacity-requests", "/leases:renew"
 
 
 @pytest.fixture(scope="module")
-def served(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
-    with serving(sqlite_database(sqlite_template, tmp_path_factory.mktemp("leases"))) as found:
+def stage(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    with a_stage(sqlite_database(sqlite_template, tmp_path_factory.mktemp("leases"))) as found:
         yield found
-        found.database.close()
 
 
 @pytest.fixture
-def world(served: Served) -> World:
-    return a_world(served)
+def world(stage: Stage) -> World:
+    return stage.world()
 
 
 def test_gpus_are_ours_for_as_long_as_the_block_runs(world: World) -> None:

@@ -180,7 +180,6 @@ def test_answers_lead_on_to_requests_that_are_answered_as_described(
             derandomize=True,
         ),
     )
-    print(sorted(seen.items()))
     assert seen[ASK, 201] > 0
     assert seen[RELEASE, 204] > 0
     assert seen["DELETE /v1/keys/{key_id}", 204] > 0

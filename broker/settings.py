@@ -63,6 +63,17 @@ class Settings(BaseSettings):
         default="",
         description="Role of each group as a JSON object; the first that fits counts",
     )
+    backfill_seconds: int = Field(
+        default=300,
+        ge=0,
+        le=604_800,
+        description="How long a capacity request that waits lets smaller ones pass it",
+    )
+    preemption_budget_gpus: int | None = Field(
+        default=None,
+        ge=0,
+        description="GPUs that preemption may take from a holder at once; unset means no limit",
+    )
     api_url: str = Field(
         default="http://127.0.0.1:8440",
         description="Where the dashboard and other clients find the API",

@@ -29,9 +29,13 @@ from broker.alerts.threshold_values import (
 from broker.api.app import create_app
 from broker.api.metrics import Measures
 from broker.api.readiness import PATIENCE
+from broker.api.wire.capacity import LONGEST_KEY
+from broker.api.wire.leases import MOST_AT_ONCE
 from broker.cli import app
 from broker.clock import utc_now
 from broker.flows.deliver_alerts import FIRST_RETRY_AFTER, LONGEST_RETRY_AFTER
+from broker.flows.deliver_capacity_webhooks import FIRST_RETRY_AFTER as FIRST_EVENT_RETRY_AFTER
+from broker.flows.deliver_capacity_webhooks import MOST_ATTEMPTS as MOST_EVENT_ATTEMPTS
 from broker.flows.examine_installation import (
     CLOCKS_MAY_DIFFER,
     PERIODS_UNTIL_LATE,
@@ -40,6 +44,7 @@ from broker.flows.examine_installation import (
     examine_installation,
 )
 from broker.flows.list_prices import MAX_AGE_DAYS
+from broker.flows.read_capacity_events import HEARTBEAT_SECONDS, STREAM_SECONDS
 from broker.jobs import schedule
 from broker.metrics import Meters
 from broker.notify.webhook import signed_headers
@@ -397,6 +402,12 @@ NUMBERS: list[tuple[str, str]] = [
     ("renewals.md", ", ".join(Tenor)),
     ("alerts.md", f"after {FIRST_RETRY_AFTER.seconds} seconds"),
     ("alerts.md", f"up to {LONGEST_RETRY_AFTER // timedelta(hours=1)} hours"),
+    ("capacity.md", f"{HEARTBEAT_SECONDS} seconds while nothing does"),
+    ("capacity.md", f"an end after {STREAM_SECONDS // 60} minutes"),
+    ("capacity.md", f"takes up to {MOST_AT_ONCE} requests"),
+    ("capacity.md", f"is 1 to {LONGEST_KEY} printable"),
+    ("capacity.md", f"{FIRST_EVENT_RETRY_AFTER.seconds} seconds later and then"),
+    ("capacity.md", f"After {MOST_EVENT_ATTEMPTS} failures in a row"),
     ("operations.md", f"older than {KEEP_FOR.days} days"),
     ("operations.md", f"beats every {BEAT.seconds} seconds"),
     ("operations.md", f"After {MISSED_BEATS} missed beats"),
@@ -413,7 +424,12 @@ def test_a_number_in_the_manual_is_the_one_in_the_code(name: str, words: str) ->
     assert words in " ".join(page(name).split())
 
 
-PERIODS = {"day": timedelta(days=1), "hour": timedelta(hours=1), "minute": timedelta(minutes=1)}
+PERIODS = {
+    "day": timedelta(days=1),
+    "hour": timedelta(hours=1),
+    "minute": timedelta(minutes=1),
+    "15 seconds": timedelta(seconds=15),
+}
 
 
 def test_every_scheduled_job_stands_in_the_manual_with_its_period() -> None:

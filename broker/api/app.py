@@ -14,7 +14,9 @@ from pydantic.json_schema import models_json_schema
 
 from broker.api.answers import Answers
 from broker.api.auditing import Auditing
+from broker.api.housekeeping import keeping_house, round_terms
 from broker.api.limits import BodyLimit
+from broker.api.links import add_links
 from broker.api.problems import HANDLERS, V1_STATUSES, described
 from broker.api.rate_limit import RateLimit
 from broker.api.readiness import Readiness
@@ -36,6 +38,7 @@ from broker.api.routes import (
     pools,
     prices,
     providers,
+    quotas,
     quotes,
     reconciliation,
     renewals,
@@ -72,6 +75,7 @@ V1_ROUTERS: tuple[APIRouter, ...] = (
     pools.router,
     prices.router,
     providers.router,
+    quotas.router,
     quotes.router,
     reconciliation.router,
     renewals.router,
@@ -92,7 +96,7 @@ DESCRIBED_HERE: tuple[type[BaseModel], ...] = (
 
 
 class Api(FastAPI):
-    """FastAPI with the shapes in its description that it does not see."""
+    """FastAPI with what it does not see in its description: shapes of ours, and links."""
 
     def openapi(self) -> dict[str, Any]:
         """Return the OpenAPI document."""
@@ -105,6 +109,7 @@ class Api(FastAPI):
         document = super().openapi()
         components = document.setdefault("components", {})
         components.setdefault("schemas", {}).update(found["$defs"])
+        add_links(document)
         return document
 
 
@@ -141,9 +146,11 @@ def create_app(
         docs_url=None,  # both pages would fetch scripts from elsewhere
         redoc_url=None,
     )
+    grants = grants or grants_of(database)
+    grants.count_in(meters)
     desk = Desk(
         database=database,
-        grants=grants or grants_of(database),
+        grants=grants,
         snapshots=PoolSnapshots(database, ticks=ticks),
         clock=clock,
     )
@@ -155,7 +162,6 @@ def create_app(
         desk=desk,
         readiness=Readiness(database),
         meters=meters,
-        grants=desk.grants,
     )
     app.include_router(health.router)
     app.include_router(metrics.open_router if settings.metrics_public else metrics.router)
@@ -168,9 +174,11 @@ def create_app(
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     wiring: Wiring = app.state.wiring
-    await wiring.desk.grants.start()
+    grants, terms = wiring.desk.grants, round_terms(wiring.settings)
+    await grants.start()
     try:
-        yield
+        async with keeping_house(grants, wiring.database, terms=terms, clock=wiring.clock):
+            yield
     finally:
-        await wiring.desk.grants.stop()
+        await grants.stop()
         wiring.database.close()

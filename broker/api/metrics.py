@@ -17,8 +17,9 @@ from sqlmodel import Session
 
 from broker.metrics import Meters
 from broker.store.engine import Database
+from broker.store.grants_check import imbalance
 from broker.store.job_runs import RunState, database_now
-from broker.store.measures import answered_at, ledger_imbalance, pool_gpus, sweep_lag, swept_at
+from broker.store.measures import answered_at, pool_gpus, sweep_lag, swept_at
 from broker.store.tables import TallyRow
 from broker.store.tallies import Counted, tallies
 
@@ -65,7 +66,7 @@ def books_measured(session: Session) -> Iterator[Metric]:
     yield _gauge(
         "tonnage_ledger_imbalance",
         "GPUs by which pools' accounts differ from their live leases; anything but 0 is a fault.",
-        ledger_imbalance(session),
+        imbalance(session),
     )
     yield _gauge(
         "tonnage_sweep_lag_seconds",

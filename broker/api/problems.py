@@ -22,6 +22,7 @@ from starlette.routing import BaseRoute, Match
 
 from broker import errors
 from broker.api.wire.problem import MEDIA_TYPE, Problem, ProblemFault
+from broker.store.grants import BusyError
 
 RETRY_AFTER_SECONDS: Final = 2
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -40,6 +41,7 @@ class Kind:
     status: int
     code: str
     title: str
+    retry_after_seconds: int | None = None  # None: as for any other of this status
 
 
 _KINDS: Final[dict[type[BaseException], Kind]] = {
@@ -58,6 +60,7 @@ _KINDS: Final[dict[type[BaseException], Kind]] = {
     errors.LeaseLostError: Kind(409, "lease-lost", "The lease is not held any more"),
     errors.BrokenLedgerError: Kind(409, "broken-ledger", "The books do not verify"),
     errors.RefusedError: Kind(409, "refused", "The books do not allow it"),
+    BusyError: Kind(503, "busy", "More is waiting than may wait", retry_after_seconds=1),
     errors.UnreachableError: Kind(503, "unreachable", "Something outside did not answer"),
 }
 _INTERNAL: Final = Kind(500, "internal", "Something failed that should not")
@@ -98,12 +101,15 @@ def problem(
         request_id=request.state.request_id,
     )
     # Escaped to ASCII: a quoted field name may hold half a surrogate pair, which UTF-8 cannot.
-    return Response(
+    answer = Response(
         json.dumps(body.model_dump(mode="python", exclude_none=True)),
         kind.status,
         headers=_HEADERS.get(kind.status),
         media_type=MEDIA_TYPE,
     )
+    if kind.retry_after_seconds is not None:
+        answer.headers["Retry-After"] = str(kind.retry_after_seconds)
+    return answer
 
 
 def internal(request: Request) -> Response:

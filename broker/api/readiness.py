@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 from datetime import timedelta
 from threading import Lock, Thread
-from typing import Final, Protocol, runtime_checkable
+from typing import Final, Protocol
 
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -20,7 +20,6 @@ PATIENCE: Final = timedelta(seconds=1)
 """How long the database may take to answer; a load balancer asks again soon."""
 
 
-@runtime_checkable
 class TellsLife(Protocol):
     """Something with a task of its own that may have died."""
 
@@ -43,14 +42,14 @@ class Readiness:
         self._lock = Lock()
         self._asked: Future[None] | None = None
 
-    def require(self, engine: object = None) -> timedelta | None:
+    def require(self, engine: TellsLife | None = None) -> timedelta | None:
         """Return how long ago leases were swept, None if never; UnreachableError if not ready.
 
         An old sweep is told and does not make a process unready: no other would be better.
         """
         self._require_answer()
         require_answers(self._database)
-        if isinstance(engine, TellsLife) and not engine.is_alive:
+        if engine is not None and not engine.is_alive:
             raise UnreachableError(
                 "the engine that grants leases has stopped; start the process again"
             )

@@ -71,7 +71,6 @@ class Wiring:
     desk: Desk
     readiness: Readiness
     meters: Meters = field(default_factory=Meters)
-    grants: object | None = None  # the engine that grants leases, where this process has one
 
     def today(self) -> date:
         """Return the business day: the one that is set, else the UTC day of the clock."""

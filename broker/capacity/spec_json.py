@@ -65,7 +65,12 @@ def spec_from_json(text: str) -> CapacitySpec:
 
 def fingerprint(spec: CapacitySpec) -> str:
     """Return the SHA-256 of the canonical text, in hexadecimal."""
-    return hashlib.sha256(spec_to_json(spec).encode()).hexdigest()
+    return fingerprint_of(spec_to_json(spec))
+
+
+def fingerprint_of(text: str) -> str:
+    """Return the fingerprint of a request that is at hand as canonical text."""
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _price_out(price: Money | None) -> dict[str, str] | None:

@@ -17,6 +17,7 @@ from broker.cli import (
     obligations,
     prices,
     providers,
+    quotas,
     quotes,
     reconciliation,
     renewals,
@@ -49,6 +50,7 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(obligations.app, name="obligations")
 app.add_typer(prices.app, name="prices")
 app.add_typer(providers.app, name="providers")
+app.add_typer(quotas.app, name="quotas")
 app.add_typer(quotes.app, name="quotes")
 app.add_typer(reconciliation.app, name="reconciliation")
 app.add_typer(renewals.app, name="renewals")

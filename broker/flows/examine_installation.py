@@ -23,8 +23,9 @@ from broker.settings import Settings
 from broker.store import audit, ledger, schema
 from broker.store.capacity_check import disagreements
 from broker.store.engine import Database
+from broker.store.grants_check import imbalance
 from broker.store.job_runs import RunState, database_now, last_runs
-from broker.store.measures import ledger_imbalance, sweep_lag
+from broker.store.measures import sweep_lag
 from broker.store.tallies import Counted, tallies
 from providers.access import Access
 from providers.reading import ReadingState
@@ -218,7 +219,7 @@ def _holdings(of: Installation) -> list[Check]:
 
 def _pools(of: Installation) -> list[Check]:
     with of.database.reading() as session:
-        gpus, found = ledger_imbalance(session), disagreements(session)
+        gpus, found = imbalance(session), disagreements(session)
     if gpus == 0 and not found:
         return [_ok("pools", "accounts, transfers and leases agree")]
     words = found or [f"{gpus} GPUs stand in other accounts than their leases say"]

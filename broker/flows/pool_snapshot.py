@@ -16,10 +16,12 @@ from sqlmodel import Session
 
 from broker.capacity.planning import Shelf
 from broker.capacity.pool import Pool
+from broker.capacity.quota_book import QuotaBook
 from broker.clock import Ticks
 from broker.store.engine import Database
 from broker.store.pools import pools
 from broker.store.prices import fx_table
+from broker.store.quotas import quota_book
 from pricing.fx import FxTable
 
 OLDEST: Final = 1_000_000_000
@@ -38,6 +40,7 @@ class Snapshot:
     pools: tuple[Pool, ...]
     shelf: Shelf
     rates: FxTable
+    quotas: QuotaBook
 
     @property
     def gens(self) -> dict[str, int]:
@@ -92,7 +95,14 @@ class PoolSnapshots:
         with self._database.reading() as session:
             found: Sequence[Pool] = pools(session)
             rates = self._rates_at(begun_at, session)
-        return Snapshot(begun_at=begun_at, pools=tuple(found), shelf=Shelf.of(found), rates=rates)
+            quotas = quota_book(session)
+        return Snapshot(
+            begun_at=begun_at,
+            pools=tuple(found),
+            shelf=Shelf.of(found),
+            rates=rates,
+            quotas=quotas,
+        )
 
     def _rates_at(self, moment: int, session: Session) -> FxTable:
         if self._rates is None or moment - self._rates[0] > RATES_KEPT:

@@ -12,13 +12,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 
 from broker.capacity.lease import LeaseLine, LeaseState
+from broker.capacity.model_names import by_pool_names
 from broker.capacity.planning import plan, quick_plan
 from broker.capacity.pool import Pool, PoolKind
 from broker.capacity.request import CapacitySpec, Plan, RequestState
-from broker.capacity.spec_json import fingerprint, spec_to_json
+from broker.capacity.spec_json import fingerprint_of, spec_to_json
 from broker.clock import Clock
 from broker.errors import (
     InsufficientCapacityError,
@@ -31,7 +31,6 @@ from broker.identity import new_id
 from broker.store.engine import Database
 from broker.store.grants import Answer, Grants, Outcome, Wish
 from broker.store.leases import GrantedLease, GrantedLine, leases_by_id
-from pricing.hardware import UnknownGpuError, canonical_gpu
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +89,10 @@ async def request_capacity(desk: Desk, asks: Sequence[Ask]) -> list[Decision]:
     Raises UnreachableError when nothing is known of what became of them.
     """
     began = desk.snapshots.now()
-    planned = _planned(desk, asks, await desk.snapshots.usual())
+    snapshot = await desk.snapshots.usual()
+    if snapshot.quotas.quotas:  # what its holder has just been granted counts
+        snapshot = await desk.snapshots.since(began)
+    planned = _planned(desk, asks, snapshot)
     in_vain = [index for index, each in enumerate(planned) if not each.plan.candidates]
     if in_vain:
         fresh = await desk.snapshots.since(began)
@@ -134,45 +136,43 @@ def _plan_again(
 
 
 def _ways(desk: Desk, spec: CapacitySpec, snapshot: Snapshot) -> Plan:
-    known = _by_model(spec, snapshot)
-    return quick_plan(known, snapshot.shelf, now=desk.clock(), rates=snapshot.rates)
+    known = by_pool_names(spec, snapshot.shelf.by_model)
+    admitted = snapshot.quotas.admit(known)
+    if admitted.spec is None:
+        return admitted.refused(may_queue=spec.may_queue)
+    found = quick_plan(admitted.spec, snapshot.shelf, now=desk.clock(), rates=snapshot.rates)
+    return _within_quota(found, spec, snapshot)
 
 
 def _in_words(desk: Desk, spec: CapacitySpec, snapshot: Snapshot) -> Plan:
-    known = _by_model(spec, snapshot)
-    return plan(known, snapshot.pools, now=desk.clock(), rates=snapshot.rates)
+    known = by_pool_names(spec, snapshot.shelf.by_model)
+    admitted = snapshot.quotas.admit(known)
+    if admitted.spec is None:
+        return admitted.refused(may_queue=spec.may_queue)
+    found = plan(admitted.spec, snapshot.pools, now=desk.clock(), rates=snapshot.rates)
+    return _within_quota(found, spec, snapshot)
 
 
-def _by_model(spec: CapacitySpec, snapshot: Snapshot) -> CapacitySpec:
-    """Return the request with its models named as pools name them."""
-    known = snapshot.shelf.by_model
-    if all(name in known for name in spec.gpu_models):
-        return spec
-    names = tuple(name if name in known else _model(name) for name in spec.gpu_models)
-    return replace(spec, gpu_models=names)
-
-
-@lru_cache(maxsize=1024)
-def _model(name: str) -> str:
-    """Return a model as the books name it; a card of a certain form stays as it was written.
-
-    Pools are not told apart by form, so H100-PCIE must not find any H100.
-    """
-    try:
-        found = canonical_gpu(name)
-    except UnknownGpuError:
-        return name
-    return found.model if found.part in (None, found.model) else name
+def _within_quota(found: Plan, spec: CapacitySpec, snapshot: Snapshot) -> Plan:
+    """Return a plan without the ways that its holder may not go. As old as the snapshot is."""
+    if not (snapshot.quotas.quotas and found.candidates):
+        return found
+    model_of = {pool.id: pool.gpu_model for pool in snapshot.pools}
+    ways = snapshot.quotas.within(spec.holder, found.candidates, model_of)
+    if ways:
+        return replace(found, candidates=ways)
+    return snapshot.quotas.admit(spec).refused(may_queue=spec.may_queue)
 
 
 def _wish(planned: _Planned) -> Wish:
     spec, ask = planned.ask.spec, planned.ask
+    text = spec_to_json(spec)
     return Wish(
         request_id=planned.request_id,
         principal=ask.principal,
         idempotency_key=ask.idempotency_key,
-        fingerprint=fingerprint(spec),
-        spec=spec_to_json(spec),
+        fingerprint=fingerprint_of(text),
+        spec=text,
         holder=spec.holder,
         gpu_count=spec.gpu_count,
         priority=spec.priority,

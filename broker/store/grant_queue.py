@@ -13,9 +13,10 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import cast
+from typing import Final, cast
 
 from broker.errors import ConflictError, TonnageError, UnreachableError
+from broker.metrics import Meters
 from broker.store.grant_words import (
     UNKNOWN_OUTCOME,
     Answer,
@@ -33,6 +34,11 @@ from broker.store.grant_words import (
 Stopwatch = Callable[[], float]
 """Seconds since some moment, that no change of the clock moves."""
 
+FAILED: Final = "failed"
+"""How an operation ended of which nothing is known, or that the database refused."""
+
+_OPS: Final[dict[type[Entry], str]] = {Wish: "grant", Return: "release", Beat: "renew"}
+
 _log = logging.getLogger(__name__)
 
 
@@ -44,6 +50,7 @@ class StatementError(Exception):
 class _Waiting:
     entry: Entry
     reply: asyncio.Future[Reply]
+    since: float  # by the stopwatch
 
 
 class GroupCommit(ABC):
@@ -56,6 +63,17 @@ class GroupCommit(ABC):
         self._task: asyncio.Task[None] | None = None
         self._is_open = False
         self._seen: tuple[datetime, float] | None = None
+        self._meters = Meters()  # until somebody wants to know
+
+    def count_in(self, meters: Meters) -> None:
+        """Count and time every operation from now on in these meters."""
+        self._meters = meters
+        meters.watch_queue(lambda: self.queue_depth)
+
+    @property
+    def is_alive(self) -> bool:
+        """Say whether it may still answer: False once its task has ended by itself."""
+        return self._task is None or not self._task.done()
 
     @property
     def queue_depth(self) -> int:
@@ -100,10 +118,17 @@ class GroupCommit(ABC):
     async def sweep(self) -> Swept:
         """End the leases that are overdue and begin those that are due, some at a time."""
         self._require_open()
+        began = self._stopwatch()
         try:
-            return await self.sweep_some()
+            swept = await self.sweep_some()
         except StatementError as error:
+            self._note("sweep", FAILED, began)
             raise _refusal(error) from error
+        except TonnageError:
+            self._note("sweep", FAILED, began)
+            raise
+        self._note("sweep", "paused" if swept.paused else "swept", began)
+        return swept
 
     @abstractmethod
     async def connect(self) -> datetime:
@@ -138,12 +163,15 @@ class GroupCommit(ABC):
 
     async def _ask(self, entries: Sequence[Entry]) -> list[Reply]:
         self._require_open()
+        began = self._stopwatch()
         if len(self._waiting) + len(entries) > self._most_waiting:
+            for entry in entries:
+                self._note(_OPS[type(entry)], "busy", began)
             raise BusyError(
                 "too many requests are waiting; nothing was done, ask again in a second"
             )
         loop = asyncio.get_running_loop()
-        waiting = [_Waiting(entry, loop.create_future()) for entry in entries]
+        waiting = [_Waiting(entry, loop.create_future(), began) for entry in entries]
         self._waiting.extend(waiting)
         self._wake.set()
         replies = await asyncio.gather(*(one.reply for one in waiting), return_exceptions=True)
@@ -180,31 +208,44 @@ class GroupCommit(ABC):
     async def _do(self, batch: list[_Waiting]) -> None:
         if not batch:
             return
+        self._meters.batch(len(batch))
         try:
             replies = await self.commit([one.entry for one in batch])
         except TonnageError as error:
-            _fail(batch, error)
+            self._fail(batch, error)
         except StatementError as error:
             if len(batch) > 1:  # one of them is at fault, and the others shall not pay for it
                 for one in batch:
                     await self._do([one])
                 return
             _log.exception("the database refused a batch of one")
-            _fail(batch, _refusal(error))
+            self._fail(batch, _refusal(error))
         except Exception:  # noqa: BLE001 - whatever it is, whoever waits is told and the rest goes on
             _log.exception("a batch failed")
-            _fail(batch, UnreachableError(f"the lease engine failed; {UNKNOWN_OUTCOME}"))
+            self._fail(batch, UnreachableError(f"the lease engine failed; {UNKNOWN_OUTCOME}"))
         else:
             for one, reply in zip(batch, replies, strict=True):
+                self._note(_OPS[type(one.entry)], _outcome_of(reply), one.since)
                 if not one.reply.done():
                     one.reply.set_result(reply)
+
+    def _fail(self, batch: Sequence[_Waiting], error: TonnageError) -> None:
+        for one in batch:
+            self._note(_OPS[type(one.entry)], FAILED, one.since)
+            if not one.reply.done():
+                one.reply.set_exception(error)
+
+    def _note(self, op: str, outcome: str, began: float) -> None:
+        self._meters.lease_op(op, outcome, max(0.0, self._stopwatch() - began))
 
 
 def _refusal(error: StatementError) -> ConflictError:
     return ConflictError(f"the database refuses this ({error}); nothing was done")
 
 
-def _fail(batch: Sequence[_Waiting], error: TonnageError) -> None:
-    for one in batch:
-        if not one.reply.done():
-            one.reply.set_exception(error)
+def _outcome_of(reply: Reply) -> str:
+    if isinstance(reply, Answer):
+        return reply.outcome.value
+    if isinstance(reply, Renewal):
+        return "lost" if reply.is_lost else "kept"
+    return reply.value

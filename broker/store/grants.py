@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from broker.clock import Clock, utc_now
+from broker.metrics import Meters
 from broker.store.engine import Database
 from broker.store.grant_queue import Stopwatch
 from broker.store.grant_words import (
@@ -49,6 +50,13 @@ class Grants(Protocol):
     @property
     def queue_depth(self) -> int:
         """Return how many entries wait for a batch."""
+
+    @property
+    def is_alive(self) -> bool:
+        """Say whether it may still answer: False once its task has ended by itself."""
+
+    def count_in(self, meters: Meters) -> None:
+        """Count and time every operation from now on in these meters."""
 
     async def start(self) -> None:
         """Connect, keep every live lease for another TTL, and begin to serve."""

@@ -11,6 +11,9 @@
 --
 -- Rows are found by `= ANY (ids)` or a lateral lookup: a join the planner is free to turn around
 -- would read whole tables for as long as their statistics are those of an empty database.
+--
+-- Names: a_ arguments, o_ what is returned, v_ variables, c_ constants; w_ arrays by request, p_ by
+-- pool, t_ by line given out, r_ by return, b_ by heartbeat.
 
 ---- lease_guard: what a clock that leaps ahead would end is kept alive.
 -- `a_expected` is the database's time by the caller's stopwatch; null where it has none yet.
@@ -309,38 +312,20 @@ BEGIN
       RETURNING g.ix::int, g.state::text, g.until;
 END $$;
 
----- lease_grant: requests. Known keys are answered from their row; the others take the first of
--- their choices that fits. `a_pools` are locked; `a_wish` … `a_claim` list the lines of all
--- choices, by request and choice, with the GPUs of the pool that are claimed for the request.
-CREATE OR REPLACE FUNCTION lease_grant(
-  a_pools text[], a_wish int[], a_choice int[], a_pool int[], a_gpus int[], a_claim int[],
-  a_wishes jsonb, a_now timestamptz)
+---- lease_known: what became of requests whose key is known. Replayed, Mismatch, or Waiting still.
+CREATE OR REPLACE FUNCTION lease_known(a_wishes jsonb)
 RETURNS TABLE (o_ix int, o_code "char", o_request text, o_request_state text, o_lease text,
                o_lease_state text, o_fence bigint, o_until timestamptz, o_choice int,
                o_lines jsonb, o_reason text, o_detail text)
 LANGUAGE plpgsql AS $$
-DECLARE
-  c_last_call CONSTANT interval := '60 seconds';
-  -- of each request; codes are New, Waiting, Known, then Granted, Scheduled, Queued, Denied
-  v_code "char"[] := array_fill('N'::"char", ARRAY[jsonb_array_length(a_wishes)]);
-  v_waits boolean[] := array_fill(false, ARRAY[jsonb_array_length(a_wishes)]);
-  w_lease text[]; w_starts timestamptz[]; w_ends timestamptz[]; w_ttl int[];
-  w_until timestamptz[]; w_choice int[]; w_total int[]; w_rank int[];
-  -- of each pool
-  p_free int[]; p_booked int[]; p_open boolean[]; p_opens timestamptz[]; p_closes timestamptz[];
-  p_confirm int[]; p_grace int[]; p_held int[]; p_scheduled int[]; p_unclaimed int[];
-  -- of what this batch gives out
-  t_wish int[] := '{}'; t_pool int[] := '{}'; t_gpus int[] := '{}';
-  t_starts timestamptz[] := '{}'; t_ends timestamptz[] := '{}';
-  v_row record;
-  v_later boolean; v_fits boolean; v_until timestamptz; v_closes timestamptz; v_confirm int;
-  v_count int := 0; v_fence bigint; v_lines int := coalesce(cardinality(a_wish), 0);
-  i int; k int := 1; f int; p int; n int;
 BEGIN
-  FOR v_row IN
-    SELECT w.ix, w.is_waiting AND w.request_id = r.id AND r.state = 'pending' AS waits,
-           w.fingerprint = r.fingerprint AS same, r.*,
-           l.state AS lease_state, l.fence, l.expires_at, l.lines
+  RETURN QUERY
+    SELECT w.ix,
+           (CASE WHEN r.fingerprint <> w.fingerprint THEN 'M'
+                 WHEN w.is_waiting AND r.id = w.request_id AND r.state = 'pending' THEN 'W'
+                 ELSE 'R' END)::"char",
+           r.id::text, r.state::text, r.lease_id::text, l.state::text, l.fence, l.expires_at,
+           NULL::int, l.lines, r.reason::text, r.detail
       FROM jsonb_to_recordset(a_wishes)
         AS w(ix int, request_id text, principal text, key text, fingerprint text,
              is_waiting boolean)
@@ -353,32 +338,28 @@ BEGIN
         SELECT m.state, m.fence, m.expires_at, (
             SELECT jsonb_agg(jsonb_build_array(ll.pool_id, ll.gpu_count) ORDER BY ll.pool_id)
               FROM lease_line ll WHERE ll.lease_id = m.id) AS lines
-          FROM lease m WHERE m.id = r.lease_id OFFSET 0
-      ) AS l ON true
-  LOOP
-    IF v_row.same AND v_row.waits THEN
-      v_waits[v_row.ix] := true;
-      CONTINUE;
-    END IF;
-    v_code[v_row.ix] := 'K';
-    o_ix := v_row.ix; o_request := v_row.id;
-    o_code := CASE WHEN v_row.same THEN 'R' ELSE 'M' END;
-    IF v_row.same THEN
-      o_request_state := v_row.state; o_lease := v_row.lease_id;
-      o_lease_state := v_row.lease_state; o_fence := v_row.fence; o_until := v_row.expires_at;
-      o_lines := v_row.lines; o_reason := v_row.reason; o_detail := v_row.detail;
-    END IF;
-    RETURN NEXT;
-    o_request_state := NULL; o_lease := NULL; o_lease_state := NULL; o_fence := NULL;
-    o_until := NULL; o_lines := NULL; o_reason := NULL; o_detail := NULL;
-  END LOOP;
+          FROM lease m WHERE m.id = r.lease_id AND r.fingerprint = w.fingerprint OFFSET 0
+      ) AS l ON true;
+END $$;
 
-  SELECT array_agg(w.lease_id ORDER BY w.ix), array_agg(w.ttl ORDER BY w.ix),
-         array_agg(greatest(w.starts_at, a_now) ORDER BY w.ix),
-         array_agg(greatest(w.starts_at, a_now) + make_interval(secs => w.duration) ORDER BY w.ix)
-    INTO w_lease, w_ttl, w_starts, w_ends
-    FROM jsonb_to_recordset(a_wishes)
-      AS w(ix int, lease_id text, ttl int, starts_at timestamptz, duration int);
+---- lease_choose: which choice of each request fits, the first come first, in pools that are locked.
+-- `w_` are of each request, `t_` of each line given out; `p_` tell how the pools change by it.
+CREATE OR REPLACE FUNCTION lease_choose(
+  a_pools text[], a_wish int[], a_choice int[], a_pool int[], a_gpus int[], a_claim int[],
+  w_is_open boolean[], w_starts timestamptz[], w_ends timestamptz[], w_ttl int[], a_now timestamptz,
+  OUT w_choice int[], OUT w_rank int[], OUT w_total int[], OUT w_until timestamptz[],
+  OUT t_wish int[], OUT t_pool int[], OUT t_gpus int[], OUT t_starts timestamptz[],
+  OUT t_ends timestamptz[], OUT p_held int[], OUT p_scheduled int[], OUT p_unclaimed int[])
+LANGUAGE plpgsql AS $$
+DECLARE
+  c_last_call CONSTANT interval := '60 seconds';
+  p_free int[]; p_booked int[]; p_open boolean[]; p_opens timestamptz[]; p_closes timestamptz[];
+  p_confirm int[]; p_grace int[];
+  v_later boolean; v_fits boolean; v_closes timestamptz; v_confirm int;
+  v_count int := 0; v_lines int := coalesce(cardinality(a_wish), 0);
+  i int; k int := 1; f int; p int; n int;
+BEGIN
+  t_wish := '{}'; t_pool := '{}'; t_gpus := '{}'; t_starts := '{}'; t_ends := '{}';
   SELECT array_agg(q.available - q.kept_back - q.claimed ORDER BY x.ix),
          array_agg(q.scheduled ORDER BY x.ix),
          array_agg(NOT (q.is_cordoned OR q.is_draining) ORDER BY x.ix),
@@ -390,22 +371,21 @@ BEGIN
          p_held, p_scheduled, p_unclaimed
     FROM unnest(a_pools) WITH ORDINALITY AS x(id, ix)
     LEFT JOIN (SELECT * FROM pool WHERE id = ANY (a_pools)) AS q ON q.id = x.id;
-
   WHILE k <= v_lines LOOP  -- one turn a choice
     i := a_wish[k]; f := k; v_later := w_starts[i] > a_now;
-    v_fits := v_code[i] = 'N'; v_closes := 'infinity'; v_confirm := w_ttl[i];
+    v_fits := w_is_open[i] AND w_choice[i] IS NULL; v_closes := 'infinity'; v_confirm := w_ttl[i];
     WHILE k <= v_lines AND a_wish[k] = i AND a_choice[k] = a_choice[f] LOOP
       p := a_pool[k]; n := a_gpus[k] - a_claim[k];
       IF v_fits THEN
-        -- cheap questions first; the time axis is walked only where bookings could matter
         v_fits := coalesce(
           p_open[p] AND p_opens[p] <= w_starts[i]
           AND coalesce(w_ends[i], w_starts[i] + c_last_call) <= p_closes[p]
           AND (v_later OR n <= p_free[p]), false);
-        IF v_fits AND (v_later OR n + p_booked[p] > p_free[p]) AND (v_later OR p_booked[p] > 0) THEN
+        -- The time axis is walked only where bookings could matter.
+        IF v_fits AND (v_later OR p_booked[p] > 0 AND n + p_booked[p] > p_free[p]) THEN
           v_fits := n + lease_peak(
-            a_pools[p], w_starts[i], coalesce(w_ends[i] + make_interval(secs => p_grace[p]),
-                                              'infinity'), p_grace[p],
+            a_pools[p], w_starts[i],
+            coalesce(w_ends[i] + make_interval(secs => p_grace[p]), 'infinity'), p_grace[p],
             ARRAY(SELECT x.that FROM unnest(t_pool, t_gpus) AS x(place, that) WHERE x.place = p),
             ARRAY(SELECT x.that FROM unnest(t_pool, t_starts) AS x(place, that) WHERE x.place = p),
             ARRAY(SELECT x.that FROM unnest(t_pool, t_ends) AS x(place, that) WHERE x.place = p)
@@ -417,7 +397,6 @@ BEGIN
     END LOOP;
     CONTINUE WHEN NOT v_fits;
     v_count := v_count + 1; w_rank[i] := v_count; w_choice[i] := a_choice[f]; w_total[i] := 0;
-    v_code[i] := CASE WHEN v_later THEN 'S' ELSE 'G' END;
     w_until[i] := CASE WHEN v_later THEN w_starts[i] ELSE
       least(a_now + make_interval(secs => v_confirm), w_ends[i], v_closes) END;
     FOR j IN f..k - 1 LOOP
@@ -433,38 +412,91 @@ BEGIN
       t_ends := t_ends || coalesce(w_ends[i] + make_interval(secs => p_grace[p]), 'infinity');
     END LOOP;
   END LOOP;
+END $$;
 
-  IF v_count > 0 THEN
-    UPDATE fence SET last = last + v_count WHERE name = 'lease' RETURNING last - v_count
-      INTO STRICT v_fence;
+---- lease_grant: requests. Known keys are answered from their row; the others take the first of
+-- their choices that fits. `a_pools` are locked; `a_wish` … `a_claim` list the lines of all
+-- choices, by request and choice, with the GPUs of the pool that are claimed for the request.
+CREATE OR REPLACE FUNCTION lease_grant(
+  a_pools text[], a_wish int[], a_choice int[], a_pool int[], a_gpus int[], a_claim int[],
+  a_wishes jsonb, a_now timestamptz)
+RETURNS TABLE (o_ix int, o_code "char", o_request text, o_request_state text, o_lease text,
+               o_lease_state text, o_fence bigint, o_until timestamptz, o_choice int,
+               o_lines jsonb, o_reason text, o_detail text)
+LANGUAGE plpgsql AS $$
+DECLARE
+  -- New, Waiting, Known; and then Granted, Scheduled, Queued, Pending as before, Denied
+  v_code "char"[] := array_fill('N'::"char", ARRAY[jsonb_array_length(a_wishes)]);
+  v_waits boolean[]; w_lease text[]; w_starts timestamptz[]; w_ends timestamptz[]; w_ttl int[];
+  d record; v_row record; v_fence bigint;
+BEGIN
+  FOR v_row IN SELECT * FROM lease_known(a_wishes) LOOP
+    v_code[v_row.o_ix] := CASE v_row.o_code WHEN 'W' THEN 'W' ELSE 'K' END;
+    CONTINUE WHEN v_row.o_code = 'W';
+    o_ix := v_row.o_ix; o_code := v_row.o_code; o_request := v_row.o_request;
+    o_lease := NULL; o_request_state := NULL; o_lease_state := NULL; o_fence := NULL;
+    o_until := NULL; o_lines := NULL; o_reason := NULL; o_detail := NULL;
+    IF v_row.o_code = 'R' THEN
+      o_request_state := v_row.o_request_state; o_lease := v_row.o_lease;
+      o_lease_state := v_row.o_lease_state; o_fence := v_row.o_fence; o_until := v_row.o_until;
+      o_lines := v_row.o_lines; o_reason := v_row.o_reason; o_detail := v_row.o_detail;
+    END IF;
+    RETURN NEXT;
+  END LOOP;
+  v_waits := ARRAY(SELECT x.code = 'W' FROM unnest(v_code) WITH ORDINALITY AS x(code, ix)
+                   ORDER BY x.ix);
+  SELECT array_agg(w.lease_id ORDER BY w.ix), array_agg(w.ttl ORDER BY w.ix),
+         array_agg(greatest(w.starts_at, a_now) ORDER BY w.ix),
+         array_agg(greatest(w.starts_at, a_now) + make_interval(secs => w.duration) ORDER BY w.ix)
+    INTO w_lease, w_ttl, w_starts, w_ends
+    FROM jsonb_to_recordset(a_wishes)
+      AS w(ix int, lease_id text, ttl int, starts_at timestamptz, duration int);
+  SELECT * INTO d FROM lease_choose(
+    a_pools, a_wish, a_choice, a_pool, a_gpus, a_claim,
+    ARRAY(SELECT x.code <> 'K' FROM unnest(v_code) WITH ORDINALITY AS x(code, ix) ORDER BY x.ix),
+    w_starts, w_ends, w_ttl, a_now);
+  IF cardinality(d.t_wish) > 0 THEN
+    UPDATE fence SET last = last + (SELECT max(x) FROM unnest(d.w_rank) AS x)
+      WHERE name = 'lease'
+      RETURNING last - (SELECT max(x) FROM unnest(d.w_rank) AS x) INTO STRICT v_fence;
   END IF;
   FOR v_row IN
     SELECT w.* FROM jsonb_to_recordset(a_wishes)
       AS w(ix int, request_id text, may_queue boolean, deadline_at timestamptz, refusal text,
-           detail text) ORDER BY w.ix
+           detail text)
+      WHERE v_code[w.ix] <> 'K' ORDER BY w.ix
   LOOP
-    i := v_row.ix;
-    CONTINUE WHEN v_code[i] = 'K';
-    o_ix := i; o_request := v_row.request_id; o_lease := NULL; o_lease_state := NULL;
-    o_fence := NULL; o_until := NULL; o_choice := NULL; o_reason := NULL; o_detail := NULL;
-    o_request_state := NULL;
-    IF v_code[i] IN ('G', 'S') THEN
-      o_request_state := 'granted'; o_lease := w_lease[i]; o_fence := v_fence + w_rank[i];
-      o_lease_state := CASE v_code[i] WHEN 'G' THEN 'granted' ELSE 'scheduled' END;
-      o_until := w_until[i]; o_choice := w_choice[i];
+    o_ix := v_row.ix; o_request := v_row.request_id; o_lines := NULL;
+    o_choice := d.w_choice[o_ix]; o_until := d.w_until[o_ix]; o_fence := v_fence + d.w_rank[o_ix];
+    o_lease := NULL; o_lease_state := NULL; o_reason := NULL; o_detail := NULL;
+    IF o_choice IS NOT NULL THEN
+      o_code := CASE WHEN w_starts[o_ix] > a_now THEN 'S' ELSE 'G' END;
+      o_lease := w_lease[o_ix]; o_request_state := 'granted';
+      o_lease_state := CASE o_code WHEN 'G' THEN 'granted' ELSE 'scheduled' END;
     ELSE
-      v_code[i] := CASE WHEN v_waits[i] THEN 'P'
-                        WHEN v_row.may_queue AND v_row.deadline_at <= a_now THEN 'D'
-                        WHEN v_row.may_queue THEN 'Q' ELSE 'D' END;
-      o_reason := CASE WHEN v_row.may_queue AND v_row.deadline_at <= a_now THEN 'deadline'
-                       ELSE v_row.refusal END;
-      o_request_state := CASE WHEN v_code[i] IN ('P', 'Q') THEN 'pending' END;
-      o_detail := v_row.detail;
+      o_reason := v_row.refusal; o_detail := v_row.detail;
+      o_code := CASE WHEN v_waits[o_ix] THEN 'P' WHEN v_row.may_queue THEN 'Q' ELSE 'D' END;
+      IF o_code = 'Q' AND v_row.deadline_at <= a_now THEN
+        o_code := 'D'; o_reason := 'deadline';
+      END IF;
+      o_request_state := CASE WHEN o_code <> 'D' THEN 'pending' END;
     END IF;
-    o_code := v_code[i];
+    v_code[o_ix] := o_code;
     RETURN NEXT;
   END LOOP;
+  PERFORM lease_write_requests(a_wishes, v_code, v_waits, a_now);
+  IF v_fence IS NOT NULL THEN
+    PERFORM lease_write(a_pools, a_wishes, v_code, v_fence, w_lease, w_starts, w_ends,
+      d.w_rank, d.w_total, d.w_until, d.t_wish, d.t_pool, d.t_gpus, d.t_starts,
+      d.p_held, d.p_scheduled, d.p_unclaimed, a_now);
+  END IF;
+END $$;
 
+---- lease_write_requests: what was asked for, by those who are granted it or wait for it.
+CREATE OR REPLACE FUNCTION lease_write_requests(
+  a_wishes jsonb, v_code "char"[], v_waits boolean[], a_now timestamptz) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
   INSERT INTO capacity_request (id, principal, idempotency_key, fingerprint, spec, holder,
       gpu_count, priority, state, reason, detail, lease_id, created_at, deadline_at, decided_at, rev)
     SELECT w.request_id, w.principal, w.key, w.fingerprint, w.spec, w.holder, w.gpu_count,
@@ -479,22 +511,31 @@ BEGIN
              refusal text, detail text)
       WHERE v_code[w.ix] IN ('G', 'S', 'Q') AND NOT v_waits[w.ix]
       ORDER BY w.principal, w.key;
+  IF true = ANY (v_waits) THEN
+    UPDATE capacity_request SET state = 'granted', reason = NULL, detail = NULL,
+        lease_id = w.lease_id, decided_at = a_now, rev = rev + 1
+      FROM jsonb_to_recordset(a_wishes) AS w(ix int, request_id text, lease_id text)
+      WHERE capacity_request.id = w.request_id AND v_waits[w.ix] AND v_code[w.ix] IN ('G', 'S')
+        AND capacity_request.id = ANY (ARRAY(
+          SELECT x.request_id FROM jsonb_to_recordset(a_wishes) AS x(ix int, request_id text)
+            WHERE v_waits[x.ix]));
+  END IF;
   INSERT INTO capacity_event (kind, object_id, holder, principal, at, data)
     SELECT 'request.pending', w.request_id, w.holder, w.principal, a_now,
            json_build_object('gpu_count', w.gpu_count, 'reason', w.refusal)::text
       FROM jsonb_to_recordset(a_wishes)
         AS w(ix int, request_id text, principal text, holder text, gpu_count int, refusal text)
       WHERE v_code[w.ix] = 'Q' ORDER BY w.ix;
-  IF v_count = 0 THEN
-    RETURN;
-  END IF;
-  UPDATE capacity_request SET state = 'granted', reason = NULL, detail = NULL,
-      lease_id = w.lease_id, decided_at = a_now, rev = rev + 1
-    FROM jsonb_to_recordset(a_wishes) AS w(ix int, request_id text, lease_id text)
-    WHERE capacity_request.id = w.request_id AND v_waits[w.ix] AND v_code[w.ix] IN ('G', 'S')
-      AND capacity_request.id = ANY (ARRAY(
-        SELECT x.request_id FROM jsonb_to_recordset(a_wishes) AS x(ix int, request_id text)
-          WHERE v_waits[x.ix]));
+END $$;
+
+---- lease_write: leases with their lines and prices, the journal, the accounts.
+CREATE OR REPLACE FUNCTION lease_write(
+  a_pools text[], a_wishes jsonb, v_code "char"[], v_fence bigint,
+  w_lease text[], w_starts timestamptz[], w_ends timestamptz[], w_rank int[], w_total int[],
+  w_until timestamptz[], t_wish int[], t_pool int[], t_gpus int[], t_starts timestamptz[],
+  p_held int[], p_scheduled int[], p_unclaimed int[], a_now timestamptz) RETURNS void
+LANGUAGE plpgsql AS $$
+BEGIN
   INSERT INTO lease (id, request_id, principal, holder, state, is_live, priority, is_preemptible,
       gpu_count, fence, ttl_seconds, granted_at, starts_at, ends_at, expires_at, rev)
     SELECT w.lease_id, w.request_id, w.principal, w.holder,

@@ -105,7 +105,7 @@ class PostgresGrants(GroupCommit):
 
     async def commit(self, entries: Sequence[Entry]) -> list[Reply]:
         """Do a batch in one call."""
-        load = _Load(entries)
+        load = Load(entries)
         async with _told_apart():
             rows = await self._first_come(load.arguments())
         self.note_time(next(row["o_until"] for row in rows if row["o_kind"] == b"t"))
@@ -139,7 +139,7 @@ class PostgresGrants(GroupCommit):
             return rows
 
 
-class _Load:
+class Load:
     """The arguments of one call, and its rows back as replies in the order of the entries."""
 
     def __init__(self, entries: Sequence[Entry]) -> None:

@@ -7,6 +7,10 @@ from importlib.resources import files
 GRANT_FUNCTIONS = (
     "lease_batch",
     "lease_grant",
+    "lease_known",
+    "lease_choose",
+    "lease_write_requests",
+    "lease_write",
     "lease_renew",
     "lease_peak",
     "lease_sweep",

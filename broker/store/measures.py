@@ -19,6 +19,8 @@ NO_TIME: Final = timedelta(0)
 
 _OVERDUE_LOOKED_AT: Final = 100
 """Leases, the first to expire first: when sweeps stop, all of them are overdue before long."""
+_IS_LIVE: Final = sa.literal_column("lease.is_live", sa.Boolean)
+"""As the partial index of SQLite has it: `is_live = 1`, the same otherwise, would not find it."""
 _STATES: Final = ("undelivered", "available", "held", "leased", "down", "kept_back")
 
 
@@ -50,36 +52,6 @@ def pool_gpus(session: Session) -> list[PoolGpus]:
     ]
 
 
-def ledger_imbalance(session: Session) -> int:
-    """Return by how many GPUs pools' accounts differ from their live leases; 0 is right.
-
-    Held are grants that nobody has confirmed, leased the others. A lease that is scheduled for
-    later takes no GPUs yet. Pools that differ in opposite ways do not cancel out.
-    """
-    is_held = col(LeaseRow.confirmed_at).is_(None)
-    gpus = col(LeaseLineRow.gpu_count)
-    on_leases = (
-        sa.select(
-            col(LeaseLineRow.pool_id),
-            func.sum(sa.case((is_held, gpus), else_=0)).label("held"),
-            func.sum(sa.case((is_held, 0), else_=gpus)).label("leased"),
-        )
-        .join(LeaseRow, col(LeaseRow.id) == col(LeaseLineRow.lease_id))
-        .where(col(LeaseRow.is_live), col(LeaseRow.state) != LeaseState.SCHEDULED)
-        .group_by(col(LeaseLineRow.pool_id))
-        .subquery()
-    )
-    differs = func.abs(col(PoolRow.held) - func.coalesce(on_leases.c.held, 0)) + func.abs(
-        col(PoolRow.leased) - func.coalesce(on_leases.c.leased, 0)
-    )
-    total = sa.select(func.coalesce(func.sum(differs), 0)).select_from(
-        sa.outerjoin(
-            sa.inspect(PoolRow).selectable, on_leases, on_leases.c.pool_id == col(PoolRow.id)
-        )
-    )
-    return int(session.execute(total).scalar_one())
-
-
 def swept_at(session: Session) -> datetime | None:
     """Return when leases were last swept, by the clock of the database; None: never yet."""
     return session.exec(select(func.max(SweepRow.swept_at))).one()
@@ -90,18 +62,20 @@ def sweep_lag(session: Session, *, now: datetime) -> timedelta:
 
     It is overdue once the grace of its pools has passed too.
     """
-    query = (
-        sa.select(col(LeaseRow.expires_at), func.max(col(PoolRow.grace_seconds)))
-        .join(LeaseLineRow, col(LeaseLineRow.lease_id) == col(LeaseRow.id))
-        .join(PoolRow, col(PoolRow.id) == col(LeaseLineRow.pool_id))
+    first = (
+        sa.select(col(LeaseRow.id), col(LeaseRow.expires_at))
         .where(
-            col(LeaseRow.is_live),
-            col(LeaseRow.state) != LeaseState.SCHEDULED,
-            col(LeaseRow.expires_at) < now,
+            _IS_LIVE, col(LeaseRow.state) != LeaseState.SCHEDULED, col(LeaseRow.expires_at) < now
         )
-        .group_by(col(LeaseRow.id), col(LeaseRow.expires_at))
         .order_by(col(LeaseRow.expires_at))
         .limit(_OVERDUE_LOOKED_AT)
+        .subquery()
+    )
+    query = (
+        sa.select(first.c.expires_at, func.max(col(PoolRow.grace_seconds)))
+        .join(LeaseLineRow, col(LeaseLineRow.lease_id) == first.c.id)
+        .join(PoolRow, col(PoolRow.id) == col(LeaseLineRow.pool_id))
+        .group_by(first.c.id, first.c.expires_at)
     )
     waits: list[timedelta] = [
         now - at - timedelta(seconds=grace) for at, grace in session.execute(query)

@@ -20,4 +20,4 @@ def healthz() -> Health:
 @router.get("/readyz", responses=described(500, 503))
 def readyz(wiring: WiringDep) -> Readiness:
     """Say that the database answers soon and all is well here; 503 with the reasons otherwise."""
-    return Readiness.of(wiring.readiness.require(wiring.grants))
+    return Readiness.of(wiring.readiness.require(wiring.desk.grants))

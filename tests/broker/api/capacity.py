@@ -5,22 +5,26 @@ from contextlib import contextmanager
 from typing import Any
 
 from fastapi.testclient import TestClient
+from pydantic import SecretStr
 
 from broker.access.scope import Role
 from broker.api.app import create_app
 from broker.identity import new_id
 from broker.settings import Settings
 from broker.store.engine import Database
+from broker.store.grants import Grants
 from tests.broker.api.clients import PEPPER, a_key, signed_by
 
 HOT = "/v1/capacity-requests"
 
 
 @contextmanager
-def an_api(database: Database, **settings: Any) -> Iterator[TestClient]:
+def an_api(database: Database, *, grants: Grants | None = None) -> Iterator[TestClient]:
     """The API with its engine running, as nobody in particular."""
-    values = {"key_pepper": PEPPER, "rate_limit_per_second": 0, "database_url": "sqlite://"}
-    app = create_app(Settings(**{**values, **settings}), database=database)
+    settings = Settings(
+        database_url="sqlite://", key_pepper=SecretStr(PEPPER), rate_limit_per_second=0
+    )
+    app = create_app(settings, database=database, grants=grants)
     with TestClient(app) as client:
         yield client
 

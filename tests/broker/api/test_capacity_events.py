@@ -96,9 +96,9 @@ def test_a_stream_goes_on_behind_the_last_event_that_was_had(database: Database)
 
 @pytest.mark.parametrize("last", ["x", "-1", "1.5", "9" * 30, "²"])
 def test_a_last_event_that_is_no_number_is_bad_input(sqlite: Database, last: str) -> None:
-    headers = {name: value.encode() for name, value in keyed(sqlite).items()}
+    headers = {name.encode(): value.encode() for name, value in keyed(sqlite).items()}
     with an_api(sqlite) as api:
-        answer = api.get(EVENTS, headers=headers | {"Last-Event-ID": last.encode()})
+        answer = api.get(EVENTS, headers=headers | {b"Last-Event-ID": last.encode()})
 
     assert answer.status_code == 400
 

@@ -1,16 +1,20 @@
 """Capacity is asked for over HTTP: granted, pending or refused, once for each key."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.access.scope import Role
+from broker.flows.manage_quotas import quota_of, set_quota
 from broker.identity import new_id
 from broker.store.engine import Database
+from broker.store.grants import grants_of
 from tests.broker.api.capacity import HOT, a_body, an_api, ask, keyed, lease_in, release
 from tests.broker.store.capacity_rows import add_pools, events, pool_row, standing
+from tests.builders import NOON
 
 
 def test_a_grant_answers_with_its_lease_and_where_to_find_it(database: Database) -> None:
@@ -330,7 +334,7 @@ def test_a_strangers_request_is_not_found(database: Database) -> None:
     ],
 )
 def test_a_body_that_cannot_be_meant_is_refused_with_its_faults(
-    sqlite: Database, wrong: dict[str, object]
+    sqlite: Database, wrong: dict[str, Any]
 ) -> None:
     with an_api(sqlite) as api:
         answer = ask(api, keyed(sqlite), **wrong)
@@ -349,6 +353,16 @@ def test_a_body_of_another_kind_or_size_is_refused(sqlite: Database) -> None:
     assert big.status_code == 413
 
 
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'{"holder": "\\ud800"}', b"\xff"])
+def test_bytes_that_are_no_request_are_refused(sqlite: Database, body: bytes) -> None:
+    headers = keyed(sqlite) | {"Idempotency-Key": new_id(), "Content-Type": "application/json"}
+    with an_api(sqlite) as api:
+        answer = api.post(HOT, content=body, headers=headers)
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid")
+    assert answer.json()["errors"]
+
+
 def test_an_engine_that_does_not_run_is_unreachable_and_the_key_may_be_used_again(
     sqlite: Database,
 ) -> None:
@@ -356,10 +370,26 @@ def test_an_engine_that_does_not_run_is_unreachable_and_the_key_may_be_used_agai
     caller = keyed(sqlite)
     with an_api(sqlite) as api:
         pass
-    answer = ask(api, caller, "k1")
+    away = ask(api, caller, "k1")
+    with an_api(sqlite) as api:
+        back = ask(api, caller, "k1")
 
-    assert (answer.status_code, answer.json()["code"]) == (503, "unreachable")
-    assert answer.headers["Retry-After"]
+    assert (away.status_code, away.json()["code"]) == (503, "unreachable")
+    assert away.headers["Retry-After"]
+    assert back.status_code == 201
+
+
+def test_more_than_may_wait_is_told_to_come_again_in_a_second(sqlite: Database) -> None:
+    add_pools(sqlite, pool_row("p1", 64))
+    caller = keyed(sqlite)
+    items = [a_body(idempotency_key=f"k{n}") for n in range(3)]
+    with an_api(sqlite, grants=grants_of(sqlite, queue=2)) as api:
+        answer = api.post(f"{HOT}:batch", json={"items": items}, headers=caller)
+        fewer = api.post(f"{HOT}:batch", json={"items": items[:2]}, headers=caller)
+
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert answer.json()["code"] == "busy"
+    assert {each["status"] for each in fewer.json()["items"]} == {201}
 
 
 JSON_VALUES = st.recursive(
@@ -424,3 +454,21 @@ def test_no_body_whatever_makes_the_server_fail(database: Database) -> None:
         answered()
 
     standing(database, "p1")
+
+
+def test_a_holder_over_its_quota_is_refused_with_words_and_others_are_not(
+    database: Database,
+) -> None:
+    add_pools(database, pool_row("p1", 64))
+    quota = quota_of("research", "H100", guaranteed=8, most=8)
+    set_quota(database, quota, actor="dana", clock=lambda: NOON)
+    caller = keyed(database)
+    with an_api(database) as api:
+        first = ask(api, caller, holder="research")
+        over = ask(api, caller, holder="research")
+        other = ask(api, caller, holder="serving")
+        release(api, caller, lease_in(first))
+        again = ask(api, caller, holder="research")
+
+    assert [each.status_code for each in (first, over, other, again)] == [201, 409, 201, 201]
+    assert "over-quota" in over.json()["detail"]

@@ -1,20 +1,27 @@
 """The HTTP API held to its own description: schemathesis draws requests and reads the answers.
 
 Every operation is asked with bodies and parameters that the description allows and with some that
-it does not; no answer may be a 500, undocumented, or of another shape than described.
+it does not; no answer may be a 500, undocumented, or of another shape than described. Then answers
+are followed: the links of the description lead from what one request made to the next request.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
+from hypothesis.stateful import run_state_machine_as_test
 from pydantic import SecretStr
 from schemathesis.checks import not_a_server_error
+from schemathesis.python.asgi import shutdown_lifespans
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
     response_schema_conformance,
@@ -23,12 +30,35 @@ from schemathesis.specs.openapi.checks import (
 
 from broker.access.scope import Role
 from broker.api.app import create_app
+from broker.api.links import LINKS
 from broker.settings import Settings
 from broker.store import schema as store_schema
 from broker.store.engine import Database
 from tests.broker.api.clients import PEPPER, a_key, operations
+from tests.broker.store.capacity_rows import add_pools, pool_row
 
 EXAMPLES = 10
+STORIES = 25
+STEPS = 8
+GPUS = 8 * 100
+"""More than any story asks for: a snapshot of the pool may be as old as the story before."""
+
+ASK = "POST /v1/capacity-requests"
+HOOK = "POST /v1/webhooks"
+RELEASE = "DELETE /v1/leases/{lease_id}"
+CONDITIONS = {
+    "node_size",
+    "regions",
+    "residency",
+    "min_tier",
+    "min_reliability",
+    "max_price_per_gpu_hour",
+    "currency",
+    "duration_seconds",
+    "starts_at",
+}
+"""Of a request for capacity: drawn at random, hardly ever all met by a pool."""
+
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -44,21 +74,43 @@ DESCRIBED = [
 ]
 
 
-@pytest.fixture(scope="module")
-def described(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Any, str]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Described:
     """The description of an app with a database of its own, and an admin's key."""
-    path: Path = tmp_path_factory.mktemp("contract") / "books.db"
-    database = Database(f"sqlite:///{path}")
+
+    schema: Any
+    key: str
+    begin_anew: Callable[[], None]
+
+
+@pytest.fixture(scope="module")
+def described(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Described]:
+    folder: Path = tmp_path_factory.mktemp("contract")
+    database = Database(f"sqlite:///{folder / 'books.db'}")
     store_schema.upgrade(database)
-    chosen = Settings(database_url="sqlite://", key_pepper=SecretStr(PEPPER))
+    add_pools(database, pool_row("p1", GPUS))
+    key = a_key(database, Role.ADMIN).key
+    copy(folder / "books.db", folder / "first.db")
+    chosen = Settings(
+        database_url="sqlite://", key_pepper=SecretStr(PEPPER), rate_limit_per_second=0
+    )
     app = create_app(chosen, database=database)
-    yield schemathesis.openapi.from_asgi("/openapi.json", app), a_key(database, Role.ADMIN).key
-    database.close()
+    yield Described(
+        schema=schemathesis.openapi.from_asgi("/openapi.json", app),
+        key=key,
+        begin_anew=lambda: copy(folder / "first.db", folder / "books.db"),
+    )
+    shutdown_lifespans()  # the engine that the first request started
+
+
+def copy(source: Path, target: Path) -> None:
+    """Make one SQLite file hold what another does, also while it is open."""
+    with closing(sqlite3.connect(source)) as left, closing(sqlite3.connect(target)) as right:
+        left.backup(right)
 
 
 @pytest.mark.parametrize(("method", "path"), DESCRIBED, ids=lambda word: word)
-def test_every_answer_is_as_described(described: tuple[Any, str], method: str, path: str) -> None:
-    schema, key = described
+def test_every_answer_is_as_described(described: Described, method: str, path: str) -> None:
     checks = [*CHECKS] if (method, path) == TUPLES else [*CHECKS, response_schema_conformance]
 
     @settings(
@@ -67,8 +119,68 @@ def test_every_answer_is_as_described(described: tuple[Any, str], method: str, p
         suppress_health_check=list(HealthCheck),
         derandomize=True,
     )
-    @given(case=schema[path][method].as_strategy())
+    @given(case=described.schema[path][method].as_strategy())
     def attempt(case: Any) -> None:
-        case.call_and_validate(checks=checks, headers={"Authorization": f"Bearer {key}"})
+        case.call_and_validate(checks=checks, headers={"Authorization": f"Bearer {described.key}"})
 
     attempt()
+
+
+LINKED = sorted({end for link in LINKS for end in (link.source, link.target)})
+
+
+def within_reach(operation: str, body: dict[str, Any]) -> dict[str, Any]:
+    """A body that was drawn, changed to what can be done here: chance alone hardly ever hits it.
+
+    A request for capacity that may not wait is for 8 GPUs of the pool; one that may is as it was.
+    """
+    if operation == HOOK:
+        return body | {"url": "https://hooks.example.com/capacity"}
+    if operation != ASK or body.get("queue"):
+        return body
+    kept = {name: value for name, value in body.items() if name not in CONDITIONS}
+    return kept | {"gpu_models": ["H100"], "gpu_count": 8}
+
+
+def following(described: Described, seen: Counter[tuple[str, int]]) -> type[Any]:
+    """The machine that follows the links, and counts what was answered by operation and status."""
+    linked = described.schema.include(name=LINKED)
+    linked.config.phases.stateful.inference.algorithms = []  # ours, none that are guessed
+    machine: Any = linked.as_state_machine()
+
+    class Following(machine):  # type: ignore[misc]  # its base is made at run time
+        """Starts from the same books each time: what follows what must not depend on the past."""
+
+        def setup(self) -> None:
+            described.begin_anew()
+
+        def before_call(self, case: Any) -> None:
+            case.headers["Authorization"] = f"Bearer {described.key}"
+            if isinstance(case.body, dict) and case.meta.generation.mode.is_positive:
+                case.body = within_reach(case.operation.label, case.body)
+
+        def validate_response(self, response: Any, case: Any, **_: Any) -> None:
+            seen[case.operation.label, int(response.status_code)] += 1
+            case.validate_response(response, checks=[*CHECKS, response_schema_conformance])
+
+    return Following
+
+
+def test_answers_lead_on_to_requests_that_are_answered_as_described(
+    described: Described,
+) -> None:
+    seen: Counter[tuple[str, int]] = Counter()
+    run_state_machine_as_test(
+        following(described, seen),
+        settings=settings(
+            max_examples=STORIES,
+            stateful_step_count=STEPS,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            derandomize=True,
+        ),
+    )
+    assert seen[ASK, 201] > 0
+    assert seen[RELEASE, 204] > 0
+    assert seen["DELETE /v1/keys/{key_id}", 204] > 0
+    assert seen["DELETE /v1/webhooks/{webhook_id}", 204] > 0

@@ -92,5 +92,5 @@ def test_a_server_whose_engine_has_stopped_is_not_ready(sqlite: Database) -> Non
         readiness.require(Engine(is_alive=False))
 
 
-def test_an_engine_that_does_not_tell_is_taken_to_be_well(sqlite: Database) -> None:
-    assert Readiness(sqlite, patience=timedelta(minutes=1)).require(object()) is None
+def test_a_process_without_an_engine_may_be_ready(sqlite: Database) -> None:
+    assert Readiness(sqlite, patience=timedelta(minutes=1)).require() is None

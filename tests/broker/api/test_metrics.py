@@ -83,7 +83,6 @@ def test_requests_are_counted_by_route_and_never_by_path(sqlite: Database) -> No
 def test_what_the_process_counted_stands_beside_the_books(database: Database) -> None:
     meters = Meters()
     meters.lease_op("grant", "granted", 0.004)
-    meters.watch_queue(lambda: 7)
     put_pools(database, a_pool(available=40, leased=24))
     put_lease(database, 16)
     put_sweep(database, ago=timedelta(minutes=2))
@@ -91,7 +90,7 @@ def test_what_the_process_counted_stands_beside_the_books(database: Database) ->
     found = scraped(open_client(database, meters=meters))
 
     assert value(found, "tonnage_lease_ops_total", op="grant", outcome="granted") == 1
-    assert value(found, "tonnage_queue_depth") == 7
+    assert value(found, "tonnage_queue_depth") == 0
     harbor = {"supplier": "harbor-compute", "gpu_model": "B200"}
     assert value(found, "tonnage_pool_gpus", state="leased", **harbor) == 24
     assert value(found, "tonnage_ledger_imbalance") == 8
@@ -137,5 +136,5 @@ def test_a_figure_that_nobody_knows_has_no_value(sqlite: Database) -> None:
     found = scraped(open_client(sqlite))
 
     assert value(found, "tonnage_sweep_age_seconds") is None
-    assert value(found, "tonnage_queue_depth") is None
+    assert value(found, "tonnage_price_age_seconds", provider="acme") is None
     assert value(found, "tonnage_ledger_imbalance") == 0

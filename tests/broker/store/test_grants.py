@@ -519,7 +519,7 @@ def test_who_comes_now_does_not_take_what_is_booked_before_they_leave(
 def test_bookings_fit_between_each_other_and_never_above_what_there_is(
     database: Database,
 ) -> None:
-    add_pools(database, pool_row("p1", grace_seconds=60))
+    add_pools(database, pool_row("p1", grace_seconds=600))
 
     def booking(gpus: int, start: float, hours: float | None) -> Any:
         return a_wish(
@@ -533,8 +533,8 @@ def test_bookings_fit_between_each_other_and_never_above_what_there_is(
         wishes = [
             now,
             booking(8, 0.5, 1),  # that one is not gone yet
-            booking(8, 1.0, 1),  # gone, but its GPUs rest
-            booking(8, 1.1, 1),
+            booking(8, 1.1, 1),  # gone, but its GPUs rest
+            booking(8, 1.2, 1),
             booking(1, 2.0, 0.5),
             booking(4, 3.0, 2),
             booking(4, 4.0, 2),

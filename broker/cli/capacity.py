@@ -72,8 +72,8 @@ def request(
 ) -> None:
     """Ask for GPUs: all of them or none, the cheapest that fit.
 
-    Without --keep the lease is yours to renew, by its id and its fence. Ends with 2 if it is not
-    granted, with --explain with 1 if it would not be.
+    Without --keep the lease is yours to renew, by its id and its fence. Not granted is exit code
+    2; with --explain, code 1 if it would not be.
     """
     wanted = Wanted(
         regions=region,

@@ -10,7 +10,7 @@ import uvicorn
 
 from broker.access.scope import Role
 from broker.api.app import create_app
-from broker.clock import Clock, utc_now
+from broker.clock import Clock, ticks_now, utc_now
 from broker.flows.manage_keys import KeyWish, create_key, revoke_key
 from broker.settings import Settings
 from broker.store.engine import Database
@@ -24,6 +24,7 @@ class Served:
 
     url: str
     database: Database
+    skipped: list[int]  # nanoseconds by which its watch is ahead
 
     def a_key(self, role: Role = Role.ADMIN, *, name: str | None = None) -> str:
         """Make a key and return it."""
@@ -31,8 +32,9 @@ class Served:
         return create_key(self.database, wish, pepper="", actor=ACTOR, clock=utc_now).key
 
     def revoke(self, name: str) -> None:
-        """Revoke a key by its name."""
+        """Revoke a key by its name, and let the seconds pass for which a sign-in is remembered."""
         revoke_key(self.database, name, actor=ACTOR, clock=utc_now)
+        self.skipped[0] += 6_000_000_000
 
 
 @contextmanager
@@ -45,10 +47,17 @@ def serving(
     """Serve a database, with 15 May 2026 as the business day."""
     database = Database(database_url)
     settings = Settings(database_url=database_url, as_of=MAY_15)
+    skipped = [0]
     listener = socket.create_server(("127.0.0.1", 0))  # asks that come early wait in its queue
     server = uvicorn.Server(
         uvicorn.Config(
-            create_app(settings, database=database, clock=clock, grants=grants(database)),
+            create_app(
+                settings,
+                database=database,
+                clock=clock,
+                ticks=lambda: ticks_now() + skipped[0],
+                grants=grants(database),
+            ),
             log_config=None,
             access_log=False,
         )
@@ -56,7 +65,11 @@ def serving(
     thread = Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
-        yield Served(url=f"http://127.0.0.1:{listener.getsockname()[1]}", database=database)
+        yield Served(
+            url=f"http://127.0.0.1:{listener.getsockname()[1]}",
+            database=database,
+            skipped=skipped,
+        )
     finally:
         server.should_exit = True
         thread.join()

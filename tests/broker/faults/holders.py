@@ -21,7 +21,8 @@ PATIENCE_SECONDS = 60
 MODELS = ("H100", "B200")
 
 TWICE, HANGS_UP, FALLS_SILENT = 0.15, 0.05, 0.08
-RENEWS, CHECKS_KEY, CHECKS_FENCE, SPREADS = 0.4, 0.04, 0.04, 0.06
+RENEWS, CHECKS_KEY, CHECKS_FENCE, SPREADS, WAITS = 0.4, 0.04, 0.06, 0.06, 0.06
+LONGEST_WAIT_SECONDS, LOOKS_EVERY_SECONDS = 6.0, 0.2
 
 
 @dataclass(slots=True, kw_only=True)
@@ -83,6 +84,7 @@ class Holder:
             "gpu_count": self._how_many(),
             "ttl_seconds": TTL_SECONDS,
             "holder": self._name,
+            "queue": self._random.random() < WAITS,
         }
         draw = self._random.random()
         if draw < TWICE:
@@ -118,9 +120,13 @@ class Holder:
             sending.cancel()
             await asyncio.wait({sending})
         told = await self._send("POST", path, key=key, json=body, since=sent_at)
-        if told.status == 409:
+        if told.status == 202:
+            told = await self._wait(body, key, told)
+        if told.status == 409 and told.body["code"] == "insufficient-capacity":
             self._round.counts["refused"] += 1
             return None
+        if told.status == 409 and told.body["code"] == "refused" and body["queue"]:
+            return None  # waited in vain
         if told.status != 201 or not told.body["lease"]:
             self._wrong(f"a request was answered {told.status}: {told.body}")
             return None
@@ -133,6 +139,22 @@ class Holder:
         self._round.tally.granted(lease, until=told.until)
         return lease
 
+    async def _wait(self, body: dict[str, Any], key: str, told: Told) -> Told:
+        """Look again and again whether it is granted, then cancel; return what became of it.
+
+        It was granted later than the last look that was answered with "pending" was sent.
+        """
+        self._round.counts["waited"] += 1
+        path, since = "/v1/capacity-requests", time.monotonic()
+        while told.status == 202:
+            if time.monotonic() > since + LONGEST_WAIT_SECONDS:
+                await self._send("POST", f"{path}/{told.body['id']}/cancel")
+            await asyncio.sleep(LOOKS_EVERY_SECONDS)
+            last = told.sent_at
+            told = await self._send("POST", path, key=key, json=body)
+        self._round.counts["waited_with_success"] += told.status == 201
+        return Told(status=told.status, body=told.body, sent_at=last)
+
     async def _use(self, lease: Known) -> None:
         if self._random.random() < FALLS_SILENT:
             self._round.counts["fell_silent"] += 1
@@ -142,10 +164,7 @@ class Holder:
         if self._random.random() < RENEWS and not await self._renew(lease):
             return
         if self._random.random() < CHECKS_FENCE and lease.fence > 1:
-            path = f"/v1/leases/{lease.lease_id}?fence={lease.fence - 1}"
-            told = await self._send("DELETE", path)
-            if told.status != 409:
-                self._wrong(f"a return with another fence was answered {told.status}")
+            await self._try_another_fence(lease)
         await self._give_back(lease)
 
     async def _renew(self, lease: Known) -> bool:
@@ -160,6 +179,16 @@ class Holder:
             return True
         self._require_lost(lease, told, "renewed")
         return False
+
+    async def _try_another_fence(self, lease: Known) -> None:
+        path, fence = f"/v1/leases/{lease.lease_id}", lease.fence - 1
+        renewed = await self._send("POST", f"{path}/renew", json={"fence": fence})
+        returned = await self._send("DELETE", f"{path}?fence={fence}")
+        if (renewed.status, returned.status) != (409, 409):
+            self._wrong(
+                f"with another fence a heartbeat was answered {renewed.status}, "
+                f"a return {returned.status}"
+            )
 
     async def _give_back(self, lease: Known) -> None:
         was_held = self._round.tally.is_held(lease.lease_id)

@@ -34,10 +34,11 @@ FOR_THE_SUITE = (
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A folder with what makes one a checkout: the list of suppliers and the GPU names."""
+    folder = tmp_path / "checkout"  # what lies beside it is looked at too, and is ours alone
     for name in LISTS:
-        (tmp_path / name).parent.mkdir(parents=True)
-        shutil.copy(ROOT / name, tmp_path / name)
-    return tmp_path
+        (folder / name).parent.mkdir(parents=True)
+        shutil.copy(ROOT / name, folder / name)
+    return folder
 
 
 def contents(folder: Path) -> dict[Path, bytes]:

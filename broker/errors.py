@@ -2,9 +2,15 @@
 
     TonnageError
     ├── BadInputError       the caller sent something that cannot be read     HTTP 400
+    │   ├── MissingPreconditionError  a change that must say what it saw      HTTP 428
+    │   └── MediaTypeError  a body of another kind than the route reads       HTTP 415
     ├── NotFoundError       no such thing                                     HTTP 404
     ├── RefusedError        well understood, but the books do not allow it    HTTP 409
     │   ├── ConflictError   somebody else was first; read again and retry
+    │   │   └── StaleError  what the caller saw is no longer so               HTTP 412
+    │   ├── InsufficientCapacityError  no pool serves the request; says what would help
+    │   ├── ReusedKeyError  an Idempotency-Key came with another request      HTTP 422
+    │   ├── LeaseLostError  the lease ended before, or a newer fence is out
     │   └── BrokenLedgerError  the event chain or a projection is not what it was
     ├── NotAllowedError     signed in, but without the right                  HTTP 403
     ├── NotSignedInError    no key, or one that is unknown, expired, revoked  HTTP 401
@@ -30,6 +36,14 @@ class BadInputError(TonnageError):
         self.faults = faults
 
 
+class MissingPreconditionError(BadInputError):
+    """A change that must say which state of the thing it was made for, and does not."""
+
+
+class MediaTypeError(BadInputError):
+    """The body is of another kind than what is read here."""
+
+
 class NotFoundError(TonnageError):
     """There is no such thing."""
 
@@ -40,6 +54,22 @@ class RefusedError(TonnageError):
 
 class ConflictError(RefusedError):
     """Somebody else changed the same thing first; read it again and retry."""
+
+
+class StaleError(ConflictError):
+    """The state that the caller saw is no longer the one there is."""
+
+
+class InsufficientCapacityError(RefusedError):
+    """No pool serves the request; the message says what would have helped."""
+
+
+class ReusedKeyError(RefusedError):
+    """The Idempotency-Key was used before, for another request."""
+
+
+class LeaseLostError(RefusedError):
+    """The lease is not the caller's any more: it ended, or the fence is not its own."""
 
 
 class BrokenLedgerError(RefusedError):

@@ -8,9 +8,11 @@ from datetime import timedelta
 from functools import partial
 
 from broker.flows.deliver_alerts import deliver_alerts
+from broker.flows.deliver_capacity_webhooks import deliver_capacity_webhooks, posting
 from broker.flows.evaluate_alerts import evaluate_alerts
 from broker.flows.poll_prices import poll_suppliers
 from broker.flows.roll_ledger import roll_ledger
+from broker.flows.sync_pools import sync_pools
 from broker.notify.channels import channels_set, senders
 from broker.runner import Job, Task
 from broker.store.engine import Database
@@ -23,6 +25,9 @@ from providers.supplier import Ask, Supplier
 
 SPREAD = timedelta(seconds=10)
 """Polls begin within so long of each other, rather than all in the same second."""
+
+WEBHOOKS_EVERY = timedelta(seconds=15)
+"""A capacity event is on its way within so long; whoever needs it sooner follows the stream."""
 
 log = logging.getLogger(__name__)
 
@@ -43,8 +48,10 @@ def schedule(suppliers: Iterable[Supplier], poll: Poll) -> tuple[Job, ...]:
             for each in suppliers
         ),
         Job(name="roll ledger", every=timedelta(days=1), do=_roll),
+        Job(name="sync pools", every=timedelta(minutes=1), do=_sync_pools),
         Job(name="evaluate alerts", every=timedelta(hours=1), do=_evaluate),
         Job(name="deliver alerts", every=timedelta(minutes=1), do=_deliver),
+        Job(name="deliver capacity webhooks", every=WEBHOOKS_EVERY, do=_deliver_capacity),
         Job(name="forget old runs", every=timedelta(days=1), do=_forget),
     )
 
@@ -76,6 +83,10 @@ def _roll(task: Task) -> None:
     roll_ledger(task.runner.database, as_of=task.today, clock=task.runner.clock)
 
 
+def _sync_pools(task: Task) -> None:
+    sync_pools(task.runner.database, on=task.today, clock=task.runner.clock)
+
+
 def _evaluate(task: Task) -> None:
     runner = task.runner
     evaluate_alerts(
@@ -90,6 +101,12 @@ def _evaluate(task: Task) -> None:
 def _deliver(task: Task) -> None:
     runner = task.runner
     deliver_alerts(runner.database, senders(runner.settings), clock=runner.clock)
+
+
+def _deliver_capacity(task: Task) -> None:
+    runner = task.runner
+    post_to = posting(allow_loopback=runner.settings.webhook_allow_loopback, clock=runner.clock)
+    deliver_capacity_webhooks(runner.database, post_to, clock=runner.clock)
 
 
 def _forget(task: Task) -> None:

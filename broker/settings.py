@@ -31,6 +31,49 @@ class Settings(BaseSettings):
         default=SecretStr(""),
         description="Secret mixed into stored API key hashes; set it before the first key is made",
     )
+    rate_limit_per_second: int = Field(
+        default=500,
+        ge=0,
+        le=1_000_000,
+        description="Requests a second that a key may send for long; 0 means no limit for anybody",
+    )
+    rate_limit_burst: int = Field(
+        default=1000,
+        ge=1,
+        le=10_000_000,
+        description="Requests that a key which was quiet may send at once",
+    )
+    oidc_issuer: str | None = Field(
+        default=None,
+        description="Issuer whose signed tokens sign in beside API keys; needs tonnage[oidc]",
+    )
+    oidc_audience: str | None = Field(
+        default=None,
+        description="Audience that such a token must be made for",
+    )
+    oidc_jwks_url: str | None = Field(
+        default=None,
+        description="Where the issuer publishes its keys: https, or http on this machine",
+    )
+    oidc_role_claim: str = Field(
+        default="groups",
+        description="Claim that names the bearer's groups; a path through objects has dots",
+    )
+    oidc_role_map: str = Field(
+        default="",
+        description="Role of each group as a JSON object; the first that fits counts",
+    )
+    backfill_seconds: int = Field(
+        default=300,
+        ge=0,
+        le=604_800,
+        description="How long a capacity request that waits lets smaller ones pass it",
+    )
+    preemption_budget_gpus: int | None = Field(
+        default=None,
+        ge=0,
+        description="GPUs that preemption may take from a holder at once; unset means no limit",
+    )
     api_url: str = Field(
         default="http://127.0.0.1:8440",
         description="Where the dashboard and other clients find the API",
@@ -54,6 +97,10 @@ class Settings(BaseSettings):
     apprise_urls: SecretStr | None = Field(
         default=None,
         description="Apprise URLs separated by spaces (mail, Slack, Teams, PagerDuty, …)",
+    )
+    metrics_public: bool = Field(
+        default=False,
+        description="Whether GET /metrics needs no API key; set it where only Prometheus gets there",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
         default="INFO", description="Lowest level that is logged"

@@ -4,6 +4,8 @@ import dataclasses
 import io
 import re
 import shlex
+import shutil
+import subprocess
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -16,6 +18,7 @@ from typing import Any
 
 import pytest
 import typer.main
+import yaml
 from pydantic import SecretStr
 
 from broker.alerts.alert import RuleName
@@ -26,11 +29,26 @@ from broker.alerts.threshold_values import (
     values_from_json,
 )
 from broker.api.app import create_app
+from broker.api.metrics import Measures
+from broker.api.readiness import PATIENCE
+from broker.api.wire.capacity import LONGEST_KEY
+from broker.api.wire.leases import MOST_AT_ONCE
 from broker.cli import app
 from broker.clock import utc_now
 from broker.flows.deliver_alerts import FIRST_RETRY_AFTER, LONGEST_RETRY_AFTER
+from broker.flows.deliver_capacity_webhooks import FIRST_RETRY_AFTER as FIRST_EVENT_RETRY_AFTER
+from broker.flows.deliver_capacity_webhooks import MOST_ATTEMPTS as MOST_EVENT_ATTEMPTS
+from broker.flows.examine_installation import (
+    CLOCKS_MAY_DIFFER,
+    PERIODS_UNTIL_LATE,
+    SWEEP_MAY_LAG,
+    Installation,
+    examine_installation,
+)
 from broker.flows.list_prices import MAX_AGE_DAYS
+from broker.flows.read_capacity_events import HEARTBEAT_SECONDS, STREAM_SECONDS
 from broker.jobs import schedule
+from broker.metrics import Meters
 from broker.notify.webhook import signed_headers
 from broker.renewals.assumptions import DEFINITIONS
 from broker.renewals.brief import Brief
@@ -46,6 +64,7 @@ from broker.renewals.risk import (
 )
 from broker.runner import BEAT
 from broker.settings import Settings
+from broker.store.engine import Database
 from broker.store.job_runs import KEEP_FOR, MAX_ATTEMPTS, MISSED_BEATS
 from pricing.commitment import HOURS_PER_BILLED_MONTH
 from pricing.hardware import MEMORY_TOLERANCE_PERCENT
@@ -54,6 +73,7 @@ from pricing.money import MAX_DECIMALS, Money
 from pricing.spread import MAD_SCALE
 from pricing.tenor import Tenor
 from providers import registry
+from providers.access import Access
 from providers.market_csv import COLUMNS, HIGHEST_USD_PER_GPU_HOUR, LOWEST_USD_PER_GPU_HOUR
 from tests.broker.api.clients import operations
 
@@ -384,10 +404,20 @@ NUMBERS: list[tuple[str, str]] = [
     ("renewals.md", ", ".join(Tenor)),
     ("alerts.md", f"after {FIRST_RETRY_AFTER.seconds} seconds"),
     ("alerts.md", f"up to {LONGEST_RETRY_AFTER // timedelta(hours=1)} hours"),
+    ("capacity.md", f"{HEARTBEAT_SECONDS} seconds while nothing does"),
+    ("capacity.md", f"an end after {STREAM_SECONDS // 60} minutes"),
+    ("capacity.md", f"takes up to {MOST_AT_ONCE} requests"),
+    ("capacity.md", f"is 1 to {LONGEST_KEY} printable"),
+    ("capacity.md", f"{FIRST_EVENT_RETRY_AFTER.seconds} seconds later and then"),
+    ("capacity.md", f"After {MOST_EVENT_ATTEMPTS} failures in a row"),
     ("operations.md", f"older than {KEEP_FOR.days} days"),
     ("operations.md", f"beats every {BEAT.seconds} seconds"),
     ("operations.md", f"After {MISSED_BEATS} missed beats"),
     ("operations.md", f"After {MAX_ATTEMPTS} attempts"),
+    ("operations.md", f"answers within {PATIENCE.seconds} second,"),
+    ("operations.md", f"differ by more than {CLOCKS_MAY_DIFFER.seconds} second"),
+    ("operations.md", f"ended well for {PERIODS_UNTIL_LATE} periods"),
+    ("operations.md", f"for more than {SWEEP_MAY_LAG // timedelta(minutes=1)} minute and"),
 ]
 
 
@@ -396,7 +426,12 @@ def test_a_number_in_the_manual_is_the_one_in_the_code(name: str, words: str) ->
     assert words in " ".join(page(name).split())
 
 
-PERIODS = {"day": timedelta(days=1), "hour": timedelta(hours=1), "minute": timedelta(minutes=1)}
+PERIODS = {
+    "day": timedelta(days=1),
+    "hour": timedelta(hours=1),
+    "minute": timedelta(minutes=1),
+    "15 seconds": timedelta(seconds=15),
+}
 
 
 def test_every_scheduled_job_stands_in_the_manual_with_its_period() -> None:
@@ -407,6 +442,70 @@ def test_every_scheduled_job_stands_in_the_manual_with_its_period() -> None:
     assert {job.name: PERIODS.get(told.get(job.name, "")) for job in jobs} == {
         job.name: job.every for job in jobs
     }
+
+
+def exported(database: Database) -> dict[str, str]:
+    """Every metric by the name under which it is asked for, with its type."""
+    metrics = Measures(meters=Meters(), database=database).collect()
+    return {one.name + "_total" * (one.type == "counter"): one.type for one in metrics}
+
+
+def test_every_metric_stands_in_the_manual_with_its_type_and_none_that_is_not(
+    sqlite: Database,
+) -> None:
+    told = {
+        cells[0]: cells[1].partition(":")[0]
+        for cells in table_rows(page("operations.md"))
+        if cells[0].startswith("tonnage_")
+    }
+
+    assert len(told) > 10
+    assert told == exported(sqlite)
+
+
+def test_every_check_of_the_doctor_stands_in_the_manual(sqlite: Database) -> None:
+    settings = Settings(database_url="sqlite://")
+    checks = examine_installation(
+        Installation(database=sqlite, settings=settings, access=Access(), periods={}, clock=utc_now)
+    )
+    told = {cells[0] for cells in table_rows(page("operations.md")) if len(cells) == 2}
+
+    assert len(checks) > 10
+    assert {each.name for each in checks} <= told
+
+
+def test_the_alert_rules_ask_only_for_metrics_that_there_are(sqlite: Database) -> None:
+    (group,) = yaml.safe_load(page("alerts-prometheus.yml"))["groups"]
+    asked = {
+        re.sub(r"_(bucket|sum|count)$", "", name)
+        for rule in group["rules"]
+        for name in re.findall(r"tonnage_\w+", rule["expr"])
+    }
+
+    assert len(group["rules"]) > 8
+    assert len({rule["alert"] for rule in group["rules"]}) == len(group["rules"])
+    for rule in group["rules"]:
+        assert rule["labels"]["severity"] in ("critical", "warning", "info")
+        assert set(rule["annotations"]) == {"summary", "description"}
+    assert asked <= set(exported(sqlite))
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_promtool_reads_the_alert_rules() -> None:
+    rules = str(ROOT / "docs" / "alerts-prometheus.yml")
+
+    found = subprocess.run(["promtool", "check", "rules", rules], capture_output=True, text=True)
+
+    assert found.returncode == 0, found.stderr
+
+
+def test_the_scrape_of_the_manual_is_yaml_and_keeps_our_labels() -> None:
+    (block,) = re.findall(r"```yaml\n(.*?)```", page("operations.md"), re.DOTALL)
+
+    scrape = yaml.safe_load(block)
+
+    assert scrape["scrape_configs"][0]["honor_labels"] is True
+    assert (ROOT / "docs" / scrape["rule_files"][0]).exists()
 
 
 def test_every_column_and_fault_of_a_price_sheet_stands_in_the_manual() -> None:

@@ -27,9 +27,13 @@ USE_NOTED_EVERY: Final = timedelta(minutes=1)
 """`last_used_at` is kept no finer than this, so that reading does not mean writing."""
 
 LONGEST_LIFE_DAYS: Final = 3650
+LONGEST_OVERLAP: Final = timedelta(days=30)
+"""How long a key may live on beside the one that takes its place."""
 ID_PATTERN: Final = rf"^[0-9a-z]{{{ID_LENGTH}}}$"
 NAME_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9 ._@-]{0,63}$"
 
+_OVERLAP: Final = re.compile(r"([0-9]{1,8})([smhd])")
+_UNIT_SECONDS: Final = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 _BASE62: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _SECRET_LENGTH: Final = 43  # the least n with 62**n >= 256**32
 _FORM: Final = re.compile(rf"{PREFIX}_([0-9a-z]{{{ID_LENGTH}}})_[0-9A-Za-z]{{{_SECRET_LENGTH}}}")
@@ -56,6 +60,13 @@ class ApiKey:
     expires_at: datetime | None = None
     revoked_at: datetime | None = None
     last_used_at: datetime | None = None
+    first_id: str | None = None  # of a key that took another's place: the first of that line
+    replaced_by: str | None = None  # the key that took its place; it lives on until it expires
+
+    @property
+    def principal(self) -> str:
+        """Return whose leases it opens: a key that took another's place opens the same ones."""
+        return self.first_id or self.id
 
     def state(self, now: datetime) -> KeyState:
         """Say whether the key is live at `now`; from `expires_at` on it is not."""
@@ -95,6 +106,24 @@ def digest_of(key: str, *, pepper: str) -> str:
 def matches(key: str, record: ApiKey, *, pepper: str) -> bool:
     """Say whether a key is the one recorded, in a time that tells nothing about the digest."""
     return hmac.compare_digest(digest_of(key, pepper=pepper), record.digest)
+
+
+def overlap_of(text: str) -> timedelta:
+    """Return the length of time that a text such as 90s, 30m, 24h or 7d means."""
+    found = _OVERLAP.fullmatch(text.strip())
+    if found is None:
+        raise BadInputError("an overlap is a whole number and its unit: 90s, 30m, 24h or 7d")
+    return checked_overlap(timedelta(seconds=int(found[1]) * _UNIT_SECONDS[found[2]]))
+
+
+def checked_overlap(overlap: timedelta) -> timedelta:
+    """Return an overlap that may be, or raise BadInputError."""
+    if not timedelta(0) <= overlap <= LONGEST_OVERLAP:
+        raise BadInputError(
+            f"an old key lives on for at most {LONGEST_OVERLAP.days} days; give less, or 0s to "
+            "end it at once"
+        )
+    return overlap
 
 
 def checked_name(name: str) -> str:

@@ -18,6 +18,12 @@ class Scope(StrEnum):
     ALERTS_READ = "alerts:read"
     ALERTS_WRITE = "alerts:write"
     LEDGER_READ = "ledger:read"
+    CAPACITY_READ = "capacity:read"
+    CAPACITY_WRITE = "capacity:write"
+    """Ask for GPUs, and hold, renew and give back leases of one's own."""
+    CAPACITY_ADMIN = "capacity:admin"
+    """Pools, quotas, and the leases of anybody."""
+    AUDIT_READ = "audit:read"
     KEYS_ADMIN = "keys:admin"
 
 
@@ -37,6 +43,7 @@ _READS: Final = frozenset(
         Scope.RENEWALS_READ,
         Scope.ALERTS_READ,
         Scope.LEDGER_READ,
+        Scope.CAPACITY_READ,
     }
 )
 _WRITES: Final = frozenset(
@@ -49,9 +56,9 @@ _WRITES: Final = frozenset(
 )
 _SCOPES_OF: Final = {
     Role.VIEWER: _READS,
-    Role.SCHEDULER: frozenset({Scope.PRICES_READ}),
+    Role.SCHEDULER: frozenset({Scope.PRICES_READ, Scope.CAPACITY_READ, Scope.CAPACITY_WRITE}),
     Role.PROCUREMENT: _READS | _WRITES,
-    Role.ADMIN: _READS | _WRITES | {Scope.KEYS_ADMIN},
+    Role.ADMIN: frozenset(Scope),
 }
 
 

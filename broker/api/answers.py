@@ -1,4 +1,4 @@
-"""Gives every request an id, every answer its headers, every crash an answer, and logs one line."""
+"""Gives every request an id, every answer its headers, every crash an answer; logs, counts, times."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from fastapi import Request
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from broker.api.problems import internal
+from broker.api.problems import METHODS, internal
 from broker.identity import new_id
+from broker.metrics import Meters
 
 REQUEST_ID: Final = "X-Request-Id"
+UNKNOWN_ROUTE: Final = "unknown"
+OTHER_METHOD: Final = "other"
 
 log = logging.getLogger(__name__)
 
@@ -25,8 +28,9 @@ class Answers:
     contract prices, so no cache may keep them.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, *, meters: Meters) -> None:
         self._app = app
+        self._meters = meters
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, and see to it that it is answered."""
@@ -44,7 +48,7 @@ class Answers:
             await send(message)
             if message["type"] == "http.response.body" and not message.get("more_body", False):
                 # Here and not after the application, which may still have tasks to do.
-                log.info("request answered", extra=_line(request, status, began))
+                self._note(request, status, time.perf_counter() - began)
 
         try:
             await self._app(scope, receive, answered)
@@ -54,6 +58,11 @@ class Answers:
             log.exception("request failed", extra={"request_id": request.state.request_id})
             await internal(request)(scope, receive, answered)
 
+    def _note(self, request: Request, status: int, seconds: float) -> None:
+        log.info("request answered", extra=_line(request, status, seconds))
+        method = request.method if request.method in METHODS else OTHER_METHOD
+        self._meters.request(method, _route_of(request), status, seconds)
+
 
 def _complete(headers: MutableHeaders, request_id: str) -> None:
     headers[REQUEST_ID] = request_id
@@ -61,12 +70,17 @@ def _complete(headers: MutableHeaders, request_id: str) -> None:
     headers.setdefault("X-Content-Type-Options", "nosniff")
 
 
-def _line(request: Request, status: int, began: float) -> dict[str, object]:
+def _line(request: Request, status: int, seconds: float) -> dict[str, object]:
     return {
         "request_id": request.state.request_id,
         "key_id": getattr(request.state, "key_id", None),
         "method": request.method,
         "path": request.url.path,
         "status": status,
-        "milliseconds": round((time.perf_counter() - began) * 1000, 1),
+        "milliseconds": round(seconds * 1000, 1),
     }
+
+
+def _route_of(request: Request) -> str:
+    """Return the path as its route declares it: what callers make up must not become a label."""
+    return getattr(request.scope.get("route"), "path", UNKNOWN_ROUTE)

@@ -2,6 +2,8 @@
 
     with Client(url, key) as api:
         print(api.whoami().name)
+        with api.lease(gpu_models=["B200"], gpu_count=8) as lease:
+            print(lease.fence)
 
 What goes wrong comes back as the same tree of errors that the server raised, with its message:
 NotSignedInError for 401, NotAllowedError for 403, NotFoundError for 404, RefusedError for 409,
@@ -11,29 +13,34 @@ proxy's page, a newer server) is UnreachableError. No message holds the key, a q
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from http import HTTPStatus
-from ipaddress import ip_address
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Final, Self, TypeVar, Unpack
 from urllib.parse import quote
 
 import httpx2
 from pydantic import TypeAdapter, ValidationError
 
+from broker.api.async_capacity_client import AsyncCapacityClient, TaskLease
+from broker.api.capacity_calls import Wanted
+from broker.api.capacity_client import CapacityClient, Means, ThreadLease
+from broker.api.client_answers import Door, error_of, unanswered, unknown_shape
+from broker.api.held_lease import LeaseEvent, LeaseEventKind, Listener
 from broker.api.wire.alerts import AlertList
 from broker.api.wire.contracts import ContractOut
 from broker.api.wire.keys import Whoami
 from broker.api.wire.market import GpuModelList, Market
-from broker.api.wire.problem import Problem, ProblemFault
 from broker.api.wire.renewals import RenewalList
 from broker.clock import Clock, utc_now
 from broker.errors import (
     BadInputError,
     ConflictError,
-    Fault,
+    InsufficientCapacityError,
+    LeaseLostError,
     NotAllowedError,
     NotFoundError,
     NotSignedInError,
@@ -58,12 +65,18 @@ __all__ = [
     "Action",
     "Advice",
     "Alternative",
+    "AsyncCapacityClient",
     "BadInputError",
     "Brief",
+    "CapacityClient",
     "Client",
     "ConflictError",
     "Currency",
     "Economics",
+    "InsufficientCapacityError",
+    "LeaseEvent",
+    "LeaseEventKind",
+    "LeaseLostError",
     "MarketView",
     "Money",
     "NotAllowedError",
@@ -73,28 +86,16 @@ __all__ = [
     "RefusedError",
     "RenewalEntry",
     "Stated",
+    "TaskLease",
+    "ThreadLease",
     "TonnageError",
     "UnitCosts",
     "UnreachableError",
 ]
 
-CONNECT_SECONDS: Final = 2.0
-ANSWER_SECONDS: Final = 20.0
-"""How long the API may take: a market comparison over a year of prices is its slowest answer."""
-
 Answer = TypeVar("Answer")
 Parameter = str | int | bool | date | None
 
-_ERRORS: Final[dict[int, type[TonnageError]]] = {
-    HTTPStatus.BAD_REQUEST: BadInputError,
-    HTTPStatus.UNAUTHORIZED: NotSignedInError,
-    HTTPStatus.FORBIDDEN: NotAllowedError,
-    HTTPStatus.NOT_FOUND: NotFoundError,
-    HTTPStatus.CONFLICT: RefusedError,
-    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: BadInputError,
-    HTTPStatus.UNPROCESSABLE_ENTITY: BadInputError,
-}
-_SOMEBODY_WAS_FIRST: Final = "conflict"
 _BRIEF: Final = TypeAdapter(Brief)
 
 
@@ -123,18 +124,13 @@ class Client:
         *,
         transport: httpx2.BaseTransport | None = None,
         clock: Clock = utc_now,
+        means: Means | None = None,
     ) -> None:
-        address = _address(url)
-        self._where = f"{address.host}:{address.port}" if address.port else address.host
+        self._door = Door.at(url, key)
         self._clock = clock
-        self._http = httpx2.Client(
-            base_url=address,
-            headers=_headers(key),
-            timeout=httpx2.Timeout(ANSWER_SECONDS, connect=CONNECT_SECONDS),
-            transport=transport,
-            trust_env=not _is_here(address.host),  # no proxy stands between us and ourselves
-            verify=address.scheme == "https",  # reading certificates takes longer than an answer
-        )
+        self._http = self._door.open(transport)
+        self.capacity = CapacityClient(url, key, transport=transport, means=means)
+        """Pools, capacity requests and leases."""
         self.answered_at: datetime | None = None
         """When the last good answer came, in UTC."""
 
@@ -150,8 +146,27 @@ class Client:
         self.close()
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Give the connections back, and keep no lease alive any more."""
+        self.capacity.close()
         self._http.close()
+
+    def lease(
+        self,
+        *,
+        gpu_models: Sequence[str],
+        gpu_count: int,
+        wait_seconds: float | None = 0.0,
+        listener: Listener | None = None,
+        **wanted: Unpack[Wanted],
+    ) -> AbstractContextManager[ThreadLease]:
+        """Hold GPUs for as long as a block runs; see CapacityClient.lease."""
+        return self.capacity.lease(
+            gpu_models=gpu_models,
+            gpu_count=gpu_count,
+            wait_seconds=wait_seconds,
+            listener=listener,
+            **wanted,
+        )
 
     def whoami(self) -> Whoami:
         """Return who the key belongs to and what it may do."""
@@ -197,82 +212,24 @@ class Client:
     def _get(self, path: str, read: Callable[[bytes], Answer], **parameters: Parameter) -> Answer:
         response = self._asked(path, parameters)
         if response.status_code != HTTPStatus.OK:
-            raise self._error(response)
+            raise error_of(response, where=self._door.where)
         try:
             answer = read(response.content)
         except ValidationError:
             # Not chained: its message quotes the answer, and that holds contract prices.
-            raise UnreachableError(
-                f"{self._where} answered {path} in a shape this version does not know; "
-                "see that TONNAGE_API_URL names a Tonnage API of the same version"
-            ) from None
+            raise unknown_shape(path, where=self._door.where) from None
         self.answered_at = self._clock()
         return answer
 
     def _asked(self, path: str, parameters: Mapping[str, Parameter]) -> httpx2.Response:
         try:
             return self._http.get(path, params=_query(parameters))
-        except httpx2.TimeoutException as late:
-            raise UnreachableError(
-                f"the API at {self._where} did not answer in time; try again, and see its log"
-            ) from late
         except httpx2.RequestError as failure:
-            raise UnreachableError(
-                f"no API answers at {self._where} ({type(failure).__name__}); "
-                "start it with `tonnage serve`, or set TONNAGE_API_URL to where it is"
-            ) from failure
-
-    def _error(self, response: httpx2.Response) -> TonnageError:
-        try:
-            problem = Problem.model_validate_json(response.content)
-        except ValidationError:
-            return UnreachableError(
-                f"what answers at {self._where} is not the Tonnage API "
-                f"(HTTP {response.status_code} without a problem); check TONNAGE_API_URL"
-            )
-        kind = _ERRORS.get(response.status_code)
-        if problem.code == _SOMEBODY_WAS_FIRST:
-            kind = ConflictError
-        if kind is BadInputError:
-            return BadInputError(problem.detail, tuple(_fault(one) for one in problem.errors))
-        if kind is None:
-            return UnreachableError(
-                f"the API at {self._where} could not answer: {problem.title.lower()}; "
-                f"{problem.detail} (request {problem.request_id})"
-            )
-        return kind(problem.detail)
-
-
-def _address(url: str) -> httpx2.URL:
-    """Return a URL that can be asked; raise BadInputError, without quoting it, for any other."""
-    try:
-        address = httpx2.URL(url.strip())
-    except httpx2.InvalidURL:
-        address = httpx2.URL("")
-    if address.scheme not in ("http", "https") or not address.host:
-        raise BadInputError(
-            "TONNAGE_API_URL is not the address of an API; it reads like http://127.0.0.1:8440"
-        )
-    return address
+            raise unanswered(failure, where=self._door.where) from failure
 
 
 def _segment(name: str) -> str:
     return quote(name, safe="")
-
-
-def _headers(key: str | None) -> dict[str, str]:
-    if key is None:
-        return {}
-    if not key.isascii() or not key.isprintable():
-        raise NotSignedInError("this is not the form of an API key, which begins with tng_")
-    return {"Authorization": f"Bearer {key}"}
-
-
-def _is_here(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _query(parameters: Mapping[str, Parameter]) -> dict[str, str]:
@@ -283,7 +240,3 @@ def _text(value: Parameter) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     return value.isoformat() if isinstance(value, date) else str(value)
-
-
-def _fault(fault: ProblemFault) -> Fault:
-    return Fault(line=fault.line, field=fault.field, code=fault.code, message=fault.message)

@@ -9,6 +9,9 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 SMALL_BODY_BYTES: Final = 64 * 1024
+BATCH_BODY_BYTES: Final = 1024 * 1024
+BATCHES: Final = (":batch", ":renew")
+"""Paths that end so take many things at once."""
 LARGE_BODY_BYTES: Final = 20 * 1024 * 1024
 LARGE_KINDS: Final = ("text/csv", "multipart/form-data", "application/octet-stream")
 
@@ -28,7 +31,7 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         headers = Request(scope).headers
-        limit = limit_of(headers.get("content-type", ""))
+        limit = limit_of(headers.get("content-type", ""), path=scope["path"])
         announced, arrived = headers.get("content-length", ""), 0
 
         async def counted() -> Message:
@@ -44,10 +47,12 @@ class BodyLimit:
         await self._app(scope, counted, send)
 
 
-def limit_of(content_type: str) -> int:
-    """Return how many bytes a body of this content type may have."""
+def limit_of(content_type: str, *, path: str = "") -> int:
+    """Return how many bytes a body of this content type may have on a path."""
     kind = content_type.partition(";")[0].strip().lower()
-    return LARGE_BODY_BYTES if kind in LARGE_KINDS else SMALL_BODY_BYTES
+    if kind in LARGE_KINDS:
+        return LARGE_BODY_BYTES
+    return BATCH_BODY_BYTES if path.endswith(BATCHES) else SMALL_BODY_BYTES
 
 
 def _too_large(limit: int) -> HTTPException:

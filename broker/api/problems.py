@@ -22,10 +22,11 @@ from starlette.routing import BaseRoute, Match
 
 from broker import errors
 from broker.api.wire.problem import MEDIA_TYPE, Problem, ProblemFault
+from broker.store.grants import BusyError
 
 RETRY_AFTER_SECONDS: Final = 2
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
-V1_STATUSES: Final = (400, 401, 403, 404, 409, 413, 422, 500, 503)
+V1_STATUSES: Final = (400, 401, 403, 404, 409, 413, 422, 429, 500, 503)
 """What any route under /v1 may answer besides its success."""
 
 _LONGEST_FIELD: Final = 100
@@ -40,20 +41,31 @@ class Kind:
     status: int
     code: str
     title: str
+    retry_after_seconds: int | None = None  # None: as for any other of this status
 
 
 _KINDS: Final[dict[type[BaseException], Kind]] = {
     errors.BadInputError: Kind(400, "bad-input", "The input cannot be read"),
-    errors.NotSignedInError: Kind(401, "not-signed-in", "No valid API key"),
-    errors.NotAllowedError: Kind(403, "not-allowed", "The key lacks the right"),
+    errors.MissingPreconditionError: Kind(428, "precondition-required", "If-Match is missing"),
+    errors.MediaTypeError: Kind(415, "media-type", "The body is of another kind"),
+    errors.NotSignedInError: Kind(401, "not-signed-in", "No valid API key or token"),
+    errors.NotAllowedError: Kind(403, "not-allowed", "The key or token lacks the right"),
     errors.NotFoundError: Kind(404, "not-found", "No such thing"),
     errors.ConflictError: Kind(409, "conflict", "Somebody else was first"),
+    errors.StaleError: Kind(412, "stale", "It has changed since it was read"),
+    errors.InsufficientCapacityError: Kind(
+        409, "insufficient-capacity", "No pool serves this request now"
+    ),
+    errors.ReusedKeyError: Kind(422, "idempotency-mismatch", "The key belongs to another request"),
+    errors.LeaseLostError: Kind(409, "lease-lost", "The lease is not held any more"),
     errors.BrokenLedgerError: Kind(409, "broken-ledger", "The books do not verify"),
     errors.RefusedError: Kind(409, "refused", "The books do not allow it"),
+    BusyError: Kind(503, "busy", "More is waiting than may wait", retry_after_seconds=1),
     errors.UnreachableError: Kind(503, "unreachable", "Something outside did not answer"),
 }
 _INTERNAL: Final = Kind(500, "internal", "Something failed that should not")
 _INVALID: Final = Kind(422, "invalid", "The request does not have the expected shape")
+_TOO_MANY: Final = Kind(429, "too-many-requests", "More requests than are allowed")
 _BUSY: Final = Kind(503, "database-unavailable", "The database is busy or away")
 _UNSTORABLE: Final = Kind(400, "bad-input", "The input cannot be read")
 _HEADERS: Final = {
@@ -89,12 +101,15 @@ def problem(
         request_id=request.state.request_id,
     )
     # Escaped to ASCII: a quoted field name may hold half a surrogate pair, which UTF-8 cannot.
-    return Response(
+    answer = Response(
         json.dumps(body.model_dump(mode="python", exclude_none=True)),
         kind.status,
         headers=_HEADERS.get(kind.status),
         media_type=MEDIA_TYPE,
     )
+    if kind.retry_after_seconds is not None:
+        answer.headers["Retry-After"] = str(kind.retry_after_seconds)
+    return answer
 
 
 def internal(request: Request) -> Response:
@@ -104,10 +119,28 @@ def internal(request: Request) -> Response:
     )
 
 
-async def _refused(request: Request, failure: Exception) -> Response:
+def too_many(request: Request, wait_seconds: int) -> Response:
+    """Return the answer for a request beyond what its key or address is allowed."""
+    answer = problem(
+        request,
+        _TOO_MANY,
+        "nothing was done; try again after the time in Retry-After, and send many things at once "
+        "where a route takes them",
+    )
+    answer.headers["Retry-After"] = str(wait_seconds)
+    return answer
+
+
+def kind_of(failure: Exception) -> Kind:
+    """Return how a failure of our tree is answered; its bare root is a bug and raised again."""
     kind = next((_KINDS[one] for one in type(failure).__mro__ if one in _KINDS), None)
     if kind is None:
-        raise failure  # the bare root of the tree: a bug, not an answer
+        raise failure
+    return kind
+
+
+async def _refused(request: Request, failure: Exception) -> Response:
+    kind = kind_of(failure)
     faults = failure.faults if isinstance(failure, errors.BadInputError) else ()
     return problem(request, kind, str(failure), [_fault(one) for one in faults])
 

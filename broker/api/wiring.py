@@ -3,27 +3,60 @@
     @router.get("/prices")
     def prices(wiring: WiringDep, caller: Annotated[Caller, requires(Scope.PRICES_READ)]) -> …
 
-A route without `requires` is open to everybody; a test refuses that for everything under /v1.
+A router with a route that lacks `requires` is not served under /v1: what is not allowed is denied.
+Nothing here waits for a thread while a caller is remembered: a lease is granted in less time.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import BackgroundTasks, Depends, Request, Security
+from fastapi.dependencies.models import Dependant
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
+from fastapi.security.utils import get_authorization_scheme_param
+from starlette.routing import BaseRoute
 
-from broker.access.scope import Role, Scope, roles_with, scopes_of
+from broker.access.audit import AuditDraft, Origin
+from broker.access.caller import Caller
+from broker.access.scope import Scope, roles_with, scopes_of
+from broker.api.readiness import Readiness
+from broker.api.sign_ins import SignedIn, SignIns
 from broker.clock import Clock
 from broker.errors import NotAllowedError, NotSignedInError
-from broker.flows.manage_keys import note_use, sign_in
+from broker.flows.request_capacity import Desk
+from broker.flows.sign_in import note_use
+from broker.metrics import Meters
 from broker.settings import Settings
 from broker.store.engine import Database
 
+__all__ = [
+    "READING",
+    "Caller",
+    "Wiring",
+    "WiringDep",
+    "is_still_welcome",
+    "reads_of",
+    "require_guarded",
+    "requires",
+    "wiring_of",
+]
+
+READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+"""Methods that change nothing."""
+
+RECORDED_ELSEWHERE: Final = Scope.CAPACITY_WRITE.value
+"""Requests and leases are on record with what they changed, not on the audit log."""
+
+_LONGEST_OBJECT: Final = 200
+
 _bearer = HTTPBearer(
-    auto_error=False, description="An API key; make one with `tonnage keys create`."
+    auto_error=False,
+    description="An API key, made with `tonnage keys create`, or a token of the identity provider.",
 )
 
 
@@ -34,28 +67,17 @@ class Wiring:
     database: Database
     settings: Settings
     clock: Clock
+    sign_ins: SignIns
+    desk: Desk
+    readiness: Readiness
+    meters: Meters = field(default_factory=Meters)
 
     def today(self) -> date:
         """Return the business day: the one that is set, else the UTC day of the clock."""
         return self.settings.as_of or self.clock().date()
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Caller:
-    """Who is calling, as their key says."""
-
-    key_id: str
-    name: str
-    role: Role
-    scopes: frozenset[Scope]
-
-    @property
-    def actor(self) -> str:
-        """Return the name under which the books record what this caller does."""
-        return self.name
-
-
-def wiring_of(request: Request) -> Wiring:
+async def wiring_of(request: Request) -> Wiring:
     """Return what the application was built with."""
     found: Wiring = request.app.state.wiring
     return found
@@ -67,12 +89,42 @@ WiringDep = Annotated[Wiring, Depends(wiring_of)]
 def requires(*scopes: Scope) -> Any:
     """Return the dependency that lets in who holds all these scopes, and says who it is.
 
-    Without a scope every live key is let in. 401 without one, 403 when a scope is lacking.
+    Without a scope everybody with a role is let in. 401 without a live key or valid token, 403
+    when a scope is lacking.
     """
     return Security(_caller, scopes=[scope.value for scope in scopes])
 
 
-def _caller(
+def reads_of(caller: Caller) -> str | None:
+    """Return the principal whose leases, requests and events a caller may see; None: anybody's.
+
+    Whoever holds leases sees their own; whoever only looks, or administers, sees all.
+    """
+    return caller.reach if Scope.CAPACITY_WRITE in caller.scopes else None
+
+
+async def is_still_welcome(request: Request) -> bool:
+    """Say whether the key or token of a request that goes on and on is still good."""
+    _, bearer = get_authorization_scheme_param(request.headers.get("authorization"))
+    try:
+        await request.app.state.wiring.sign_ins.admit(bearer)
+    except NotSignedInError:
+        return False
+    return True
+
+
+def require_guarded(routes: Iterable[BaseRoute]) -> None:
+    """Raise RuntimeError if a route would let in whoever comes."""
+    for route in routes:
+        if not isinstance(route, APIRoute) or not _asks_who_it_is(route.dependant):
+            raise RuntimeError(f"{getattr(route, 'path', route)} lacks `requires`: see its module")
+
+
+def _asks_who_it_is(dependant: Dependant) -> bool:
+    return any(one.call is _caller or _asks_who_it_is(one) for one in dependant.dependencies)
+
+
+async def _caller(
     needed: SecurityScopes,
     request: Request,
     wiring: WiringDep,
@@ -84,20 +136,57 @@ def _caller(
             "this needs an API key in the header Authorization: Bearer tng_…; "
             "make one with: tonnage keys create"
         )
-    key = sign_in(
-        wiring.database,
-        credentials.credentials,
-        pepper=wiring.settings.key_pepper.get_secret_value(),
-        clock=wiring.clock,
-    )
-    request.state.key_id = key.id
-    # After the answer: a database that is busy with an import must not hold up who only reads.
-    later.add_task(note_use, wiring.database, key, clock=wiring.clock)
-    held = scopes_of(key.role)
-    for scope in (Scope(value) for value in needed.scopes):
+    found = await wiring.sign_ins.admit(credentials.credentials)
+    key = found.note_is_due(wiring.clock())
+    if key is not None:
+        # After the answer: a database that is busy must not hold up who only reads.
+        later.add_task(note_use, wiring.database, key, clock=wiring.clock)
+    origin = _origin_of(request, found)
+    request.state.key_id = origin.key_id
+    if request.method not in READING and RECORDED_ELSEWHERE not in needed.scopes:
+        request.state.audited = _draft_of(request, found, origin)
+    return _allowed(found, needed.scopes, origin)
+
+
+def _allowed(found: SignedIn, needed: Iterable[str], origin: Origin) -> Caller:
+    """Return the caller if they hold every scope; raise NotAllowedError if not."""
+    role = found.role
+    if role is None:
+        raise NotAllowedError(
+            "this token's groups have no role here; ask for one of the groups that "
+            "TONNAGE_OIDC_ROLE_MAP names"
+        )
+    held = scopes_of(role)
+    for scope in (Scope(value) for value in needed):
         if scope not in held:
             raise NotAllowedError(
-                f"this needs the scope {scope}, which a key of role {key.role} lacks; "
+                f"this needs the scope {scope}, which the role {role} lacks; "
                 f"roles that hold it: {', '.join(roles_with(scope))}"
             )
-    return Caller(key_id=key.id, name=key.name, role=key.role, scopes=held)
+    return Caller(
+        principal=found.principal,
+        name=found.name,
+        role=role,
+        scopes=held,
+        key_id=None if found.key is None else found.key.id,
+        origin=origin,
+    )
+
+
+def _origin_of(request: Request, found: SignedIn) -> Origin:
+    return Origin(
+        key_id=found.principal if found.key is None else found.key.id,
+        request_id=request.state.request_id,
+        address=None if request.client is None else request.client.host,
+    )
+
+
+def _draft_of(request: Request, found: SignedIn, origin: Origin) -> AuditDraft:
+    """What the audit log will say; the path is the one that is described, without its values."""
+    template = getattr(request.scope.get("route"), "path", request.url.path)
+    return AuditDraft(
+        actor=found.name,
+        action=f"{request.method} {template}",
+        object_id=request.url.path[:_LONGEST_OBJECT],
+        origin=origin,
+    )

@@ -7,6 +7,8 @@ import typer
 from broker.cli import (
     alerts,
     assumptions,
+    audit,
+    capacity,
     contracts,
     database,
     holdings,
@@ -15,6 +17,7 @@ from broker.cli import (
     obligations,
     prices,
     providers,
+    quotas,
     quotes,
     reconciliation,
     renewals,
@@ -23,6 +26,7 @@ from broker.cli import (
 from broker.cli.console import Refusals
 from broker.cli.dashboard import dashboard
 from broker.cli.demo import demo
+from broker.cli.doctor import doctor
 from broker.cli.offers import offers
 from broker.cli.serve import serve
 from broker.cli.work import work_
@@ -36,6 +40,8 @@ app = typer.Typer(
 )
 app.add_typer(alerts.app, name="alerts")
 app.add_typer(assumptions.app, name="assumptions")
+app.add_typer(audit.app, name="audit")
+app.add_typer(capacity.app, name="capacity")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(database.app, name="db")
 app.add_typer(holdings.app, name="holdings")
@@ -44,11 +50,13 @@ app.add_typer(ledger.app, name="ledger")
 app.add_typer(obligations.app, name="obligations")
 app.add_typer(prices.app, name="prices")
 app.add_typer(providers.app, name="providers")
+app.add_typer(quotas.app, name="quotas")
 app.add_typer(quotes.app, name="quotes")
 app.add_typer(reconciliation.app, name="reconciliation")
 app.add_typer(renewals.app, name="renewals")
 app.add_typer(suppliers.app, name="suppliers")
 app.command()(demo)
+app.command()(doctor)
 app.command()(offers)
 app.command()(serve)
 app.command("work")(work_)

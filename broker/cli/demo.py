@@ -20,6 +20,7 @@ from broker.access.scope import Role
 from broker.api.wire.holdings import CapacityReconciliation
 from broker.api.wire.offers import OfferList
 from broker.api.wire.renewals import brief_json
+from broker.capacity.request import CapacitySpec
 from broker.cli.console import opened, print_json, print_table
 from broker.cli.offers import print_offers
 from broker.cli.reconciliation import print_differences
@@ -27,6 +28,7 @@ from broker.cli.renewals import print_brief
 from broker.cli.serve import DEFAULT_HOST, DEFAULT_PORT, listening
 from broker.clock import utc_now
 from broker.errors import UnreachableError
+from broker.flows.demo_capacity import DemoCapacity, lease_demo
 from broker.flows.evaluate_alerts import evaluate_alerts
 from broker.flows.list_offers import list_offers
 from broker.flows.load_demo import (
@@ -40,9 +42,12 @@ from broker.flows.load_demo import (
 from broker.flows.manage_keys import KeyWish, create_key
 from broker.flows.offer_query import offer_filter
 from broker.flows.reconcile_capacity import reconcile
+from broker.flows.request_capacity import Decision
 from broker.flows.review_renewals import review_renewal
 from broker.settings import Settings
 from broker.store.engine import Database
+from broker.store.pools import StoredPool
+from pricing.money import priced
 
 DATABASE_FILE: Final = Path("tonnage-demo.db")
 """Made anew at each run; never the database that TONNAGE_DATABASE_URL names."""
@@ -71,7 +76,8 @@ def demo(
     settings = _settings()
     with opened(settings) as database:
         load_demo(database, fixtures, tell=_tell)
-        _print_story(database, as_json=as_json)
+        leased = lease_demo(database, clock=demo_clock, tell=_tell)
+        _print_story(database, leased, as_json=as_json)
         key = _admin_key(database, settings) if serve else ""
     if serve:
         _serve(port, dashboard_port, key=key, settings=settings)
@@ -89,7 +95,7 @@ def _tell(line: str) -> None:
     typer.echo(line, err=True)
 
 
-def _print_story(database: Database, *, as_json: bool) -> None:
+def _print_story(database: Database, leased: DemoCapacity, *, as_json: bool) -> None:
     # No channel: the demo's alerts go to nobody, whatever the environment has set up.
     report = evaluate_alerts(database, as_of=DEMO_DAY, channels=(), actor=ACTOR, clock=demo_clock)
     found = review_renewal(database, DEMO_LINE, as_of=DEMO_DAY)
@@ -102,6 +108,7 @@ def _print_story(database: Database, *, as_json: bool) -> None:
                 **brief_json(found),
                 "offers": offers.model_dump(mode="json"),
                 "capacity": CapacityReconciliation.of(books).model_dump(mode="json"),
+                "requests": [_asked(*each) for each in leased.decisions],
             }
         )
         return
@@ -110,9 +117,57 @@ def _print_story(database: Database, *, as_json: bool) -> None:
     print_offers(offers)
     typer.echo("\nWhere suppliers' books and ours differ: tonnage reconciliation capacity")
     print_differences(books)
+    typer.echo("\nGPUs to lease, after what the scheduler asked for: tonnage capacity pools")
+    _print_capacity(leased)
     typer.echo(f"\nAlerts up to {DEMO_DAY:%d %B %Y}")
     rows = [(row.raised_on, row.severity, row.message) for row in (t.alert for t in report.told)]
     print_table(("raised on", "severity", "what"), rows)
+
+
+def _print_capacity(leased: DemoCapacity) -> None:
+    print_table(
+        ("supplier", "contract", "GPU", "region", "GPUs", "free", "held", "USD/GPU-h more"),
+        [
+            (
+                each.pool.supplier,
+                each.pool.contract_ref or each.pool.kind.value,
+                each.pool.gpu_model,
+                each.pool.region,
+                each.pool.contracted,
+                each.pool.free,
+                each.accounts.held + each.accounts.leased,
+                None if each.pool.usd_marginal is None else priced(each.pool.usd_marginal),
+            )
+            for each in sorted(leased.pools, key=_by_gpu)
+        ],
+        numeric=("GPUs", "free", "held", "USD/GPU-h more"),
+    )
+    for spec, decision in leased.decisions:
+        told = _asked(spec, decision)
+        typer.echo(
+            f"{told['holder']} asks for {told['gpu_count']} {told['gpu_models']}: {told['answer']}"
+        )
+
+
+def _by_gpu(stored: StoredPool) -> tuple[str, str, str]:
+    return stored.pool.gpu_model, stored.pool.supplier, stored.pool.contract_ref or ""
+
+
+def _asked(spec: CapacitySpec, decision: Decision) -> dict[str, object]:
+    """Return what was asked and what became of it, for a person and for a program."""
+    lease = decision.lease
+    if lease is not None:
+        parts = [f"{part.line.gpu_count} of {part.line.supplier}" for part in lease.lines]
+        answer = f"granted, {' and '.join(parts)}, fence {lease.fence}"
+    else:
+        answer = str(decision.refusal or decision.reason)
+    return {
+        "holder": spec.holder,
+        "gpu_models": " or ".join(spec.gpu_models),
+        "gpu_count": spec.gpu_count,
+        "is_granted": lease is not None,
+        "answer": answer,
+    }
 
 
 def _admin_key(database: Database, settings: Settings) -> str:

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from broker.access.key import LONGEST_LIFE_DAYS, ApiKey
+from broker.access.key import LONGEST_LIFE_DAYS, ApiKey, overlap_of
 from broker.access.scope import Role
 from broker.cli.console import actor, opened, print_json, print_table, read_settings
 from broker.clock import utc_now
-from broker.flows.manage_keys import KeyWish, create_key, list_keys, revoke_key
+from broker.flows.manage_keys import KeyWish, create_key, list_keys, revoke_key, rotate_key
 
-app = typer.Typer(no_args_is_help=True, help="Make, list and revoke API keys.")
+app = typer.Typer(no_args_is_help=True, help="Make, list, rotate and revoke API keys.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
 
@@ -49,6 +49,43 @@ def create(
     )
 
 
+@app.command()
+def rotate(
+    id_or_name: Annotated[str, typer.Argument(help="The key's id, or its name.")],
+    overlap: Annotated[
+        str, typer.Option(help="How long the old key lives on: 30m, 24h, 7d; 0s ends it at once.")
+    ] = "24h",
+    as_json: AsJson = False,
+) -> None:
+    """Make a key that takes the place of another, with its name, role and leases; show it, once."""
+    settings = read_settings()
+    with opened(settings) as database:
+        done = rotate_key(
+            database,
+            id_or_name,
+            overlap=overlap_of(overlap),
+            pepper=settings.key_pepper.get_secret_value(),
+            actor=actor(),
+            clock=utc_now,
+        )
+    if as_json:
+        print_json(
+            {
+                "id": done.made.id,
+                "key": done.made.key,
+                "replaced_id": done.replaced_id,
+                "replaced_until": _iso(done.replaced_until),
+            }
+        )
+        return
+    typer.echo(done.made.key)
+    typer.echo(
+        f"This is key {done.made.id}, shown this once. Key {done.replaced_id} opens nothing any "
+        f"more from {_minute(done.replaced_until)} on.",
+        err=True,
+    )
+
+
 @app.command("list")
 def list_(as_json: AsJson = False) -> None:
     """List all keys, the newest first; never the keys themselves."""
@@ -66,10 +103,11 @@ def list_(as_json: AsJson = False) -> None:
 def revoke(
     id_or_name: Annotated[str, typer.Argument(help="The key's id, or its name.")],
 ) -> None:
-    """Revoke a key, from the next request on."""
+    """Revoke a key, or every key of a name; within seconds no server lets it in."""
     with opened() as database:
         revoked = revoke_key(database, id_or_name, actor=actor(), clock=utc_now)
-    typer.echo(f"key {revoked.id} ({revoked.name}) is revoked")
+    for key in revoked:
+        typer.echo(f"key {key.id} ({key.name}) is revoked")
 
 
 def _entry(key: ApiKey, now: datetime) -> dict[str, str | None]:
@@ -83,6 +121,7 @@ def _entry(key: ApiKey, now: datetime) -> dict[str, str | None]:
         "expires_at": _iso(key.expires_at),
         "revoked_at": _iso(key.revoked_at),
         "last_used_at": _iso(key.last_used_at),
+        "replaced_by": key.replaced_by,
     }
 
 

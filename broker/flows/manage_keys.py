@@ -1,14 +1,16 @@
-"""API keys: make one, list them, revoke one, and sign in with one."""
+"""API keys: make one, list them, rotate one, revoke one."""
 
 from __future__ import annotations
 
 import logging
 import secrets
-from dataclasses import dataclass, field
-from datetime import timedelta
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
-from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+from sqlalchemy.exc import IntegrityError
+from sqlmodel import Session
 
+from broker.access.audit import LOCALLY, AuditDraft, Origin, state_hash
 from broker.access.key import (
     ID_LENGTH,
     ID_LETTERS,
@@ -18,15 +20,20 @@ from broker.access.key import (
     ApiKey,
     KeyState,
     checked_name,
+    checked_overlap,
     digest_of,
-    id_in,
-    matches,
     written,
 )
 from broker.access.scope import Role
 from broker.clock import Clock
-from broker.errors import BadInputError, ConflictError, NotFoundError, NotSignedInError
+from broker.errors import (
+    BadInputError,
+    ConflictError,
+    NotFoundError,
+    RefusedError,
+)
 from broker.store import keys
+from broker.store.audit import audited
 from broker.store.engine import Database
 
 log = logging.getLogger(__name__)
@@ -49,8 +56,23 @@ class KeyWish:
     expires_in_days: int | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rotation:
+    """A key that takes the place of another, which lives on until an instant."""
+
+    made: NewKey
+    replaced_id: str
+    replaced_until: datetime
+
+
 def create_key(
-    database: Database, wish: KeyWish, *, pepper: str, actor: str, clock: Clock
+    database: Database,
+    wish: KeyWish,
+    *,
+    pepper: str,
+    actor: str,
+    clock: Clock,
+    origin: Origin = LOCALLY,
 ) -> NewKey:
     """Make a key and return it; only its keyed hash is kept.
 
@@ -58,27 +80,54 @@ def create_key(
     not revoked bears the name.
     """
     name, life, now = checked_name(wish.name), _life(wish.expires_in_days), clock()
-    key_id = "".join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))
-    key = written(key_id, secrets.token_bytes(SECRET_BYTES))
-    record = ApiKey(
-        id=key_id,
-        name=name,
-        role=wish.role,
-        last4=key[-LAST_SHOWN:],
-        created_at=now,
-        digest=digest_of(key, pepper=pepper),
-        expires_at=None if life is None else now + life,
-    )
+    made, record = _fresh(name, wish.role, life=life, pepper=pepper, now=now)
     try:
         with database.writing() as session:
             keys.add(session, record)
+            _audit(session, "key.created", None, record, actor=actor, origin=origin, at=now)
     except IntegrityError as taken:
         raise ConflictError(
             f"a key named {name!r} exists and is not revoked; "
-            "choose another name, or revoke that key first"
+            "choose another name, rotate that key, or revoke it first"
         ) from taken
-    log.info("key created", extra={"key_id": key_id, "role": wish.role.value, "actor": actor})
-    return NewKey(id=key_id, key=key)
+    log.info("key created", extra={"key_id": made.id, "role": wish.role.value, "actor": actor})
+    return made
+
+
+def rotate_key(
+    database: Database,
+    id_or_name: str,
+    *,
+    overlap: timedelta,
+    pepper: str,
+    actor: str,
+    clock: Clock,
+    origin: Origin = LOCALLY,
+) -> Rotation:
+    """Make a key that takes the place of another: its name, role, length of life, and leases.
+
+    The old one lives on for the overlap, never longer than it would have. Raises NotFoundError,
+    BadInputError for an overlap that cannot be, RefusedError for a key that is not live, and
+    ConflictError for one that was replaced already.
+    """
+    overlap, now = checked_overlap(overlap), clock()
+    with database.writing() as session:
+        old = keys.by_id(session, id_or_name) or keys.by_name(session, id_or_name)
+        if old is None:
+            raise _unknown()
+        _refuse_to_rotate(old, now)
+        life = None if old.expires_at is None else old.expires_at - old.created_at
+        made, record = _fresh(old.name, old.role, life=life, pepper=pepper, now=now)
+        record = replace(record, first_id=old.principal)
+        until = now + overlap if old.expires_at is None else min(now + overlap, old.expires_at)
+        if not keys.replace(session, old.id, by=made.id, until=until):
+            raise _replaced(old)
+        keys.add(session, record)
+        ended = replace(old, replaced_by=made.id, expires_at=until)
+        _audit(session, "key.replaced", old, ended, actor=actor, origin=origin, at=now)
+        _audit(session, "key.created", None, record, actor=actor, origin=origin, at=now)
+    log.info("key rotated", extra={"key_id": old.id, "new_key_id": made.id, "actor": actor})
+    return Rotation(made=made, replaced_id=old.id, replaced_until=until)
 
 
 def list_keys(database: Database) -> list[ApiKey]:
@@ -87,53 +136,27 @@ def list_keys(database: Database) -> list[ApiKey]:
         return keys.every(session)
 
 
-def revoke_key(database: Database, id_or_name: str, *, actor: str, clock: Clock) -> ApiKey:
-    """Revoke a key, from the next request on; revoking twice changes nothing."""
-    with database.writing() as session:
-        found = keys.by_id(session, id_or_name) or keys.by_name(session, id_or_name)
-        if found is None:
-            raise NotFoundError(
-                "no key has this id, and none that is not revoked has this name; "
-                "see: tonnage keys list"
-            )
-        keys.revoke(session, found.id, at=clock())
-    log.info("key revoked", extra={"key_id": found.id, "actor": actor})
-    return found
+def revoke_key(
+    database: Database, id_or_name: str, *, actor: str, clock: Clock, origin: Origin = LOCALLY
+) -> list[ApiKey]:
+    """Revoke the key of this id, or every key of this name; return which. Twice is as good as once.
 
-
-def sign_in(database: Database, key: str, *, pepper: str, clock: Clock) -> ApiKey:
-    """Return the record of a live key; raise NotSignedInError for any other text.
-
-    Only who holds the whole key learns that it has expired or was revoked.
+    A name means the keys that were replaced as well: who revokes a name wants nobody left inside.
     """
-    key_id = id_in(key)
-    record = None
-    if key_id is not None:
-        with database.reading() as session:
-            record = keys.by_id(session, key_id)
-    if record is None or not matches(key, record, pepper=pepper):
-        raise NotSignedInError("this API key is not known; make one with: tonnage keys create")
-    state = record.state(clock())
-    if state is not KeyState.LIVE:
-        raise NotSignedInError(
-            f"this API key is {state.value}; make another with: tonnage keys create"
-        )
-    return record
-
-
-def note_use(database: Database, key: ApiKey, *, clock: Clock) -> None:
-    """Write down that a key was used, at most once a minute; a failure only costs the note."""
     now = clock()
-    if not key.use_is_due(now):
-        return
-    try:
-        with database.writing() as session:
-            keys.note_use(session, key.id, at=now)
-    except SQLAlchemyError as failure:
-        log.warning(
-            "use of a key was not noted",
-            extra={"key_id": key.id, "because": type(failure).__name__},
-        )
+    with database.writing() as session:
+        named = keys.by_id(session, id_or_name)
+        found = [named] if named is not None else keys.bearing(session, id_or_name)
+        if not found:
+            raise _unknown()
+        for key in found:
+            if key.revoked_at is None:
+                keys.revoke(session, key.id, at=now)
+                revoked = replace(key, revoked_at=now)
+                _audit(session, "key.revoked", key, revoked, actor=actor, origin=origin, at=now)
+    for key in found:
+        log.info("key revoked", extra={"key_id": key.id, "actor": actor})
+    return found
 
 
 def _life(days: int | None) -> timedelta | None:
@@ -142,3 +165,84 @@ def _life(days: int | None) -> timedelta | None:
     if not 1 <= days <= LONGEST_LIFE_DAYS:
         raise BadInputError(f"a key lives 1 to {LONGEST_LIFE_DAYS} days, not {days}")
     return timedelta(days=days)
+
+
+def _fresh(
+    name: str, role: Role, *, life: timedelta | None, pepper: str, now: datetime
+) -> tuple[NewKey, ApiKey]:
+    """Return a key nobody has, and what is kept of it."""
+    key_id = "".join(secrets.choice(ID_LETTERS) for _ in range(ID_LENGTH))
+    key = written(key_id, secrets.token_bytes(SECRET_BYTES))
+    record = ApiKey(
+        id=key_id,
+        name=name,
+        role=role,
+        last4=key[-LAST_SHOWN:],
+        created_at=now,
+        digest=digest_of(key, pepper=pepper),
+        expires_at=None if life is None else now + life,
+    )
+    return NewKey(id=key_id, key=key), record
+
+
+def _refuse_to_rotate(key: ApiKey, now: datetime) -> None:
+    if key.replaced_by is not None:
+        raise _replaced(key)
+    state = key.state(now)
+    if state is not KeyState.LIVE:
+        raise RefusedError(
+            f"key {key.id} is {state.value} and cannot be rotated; "
+            "revoke it and make another with: tonnage keys create"
+        )
+
+
+def _replaced(key: ApiKey) -> ConflictError:
+    return ConflictError(
+        f"key {key.id} was replaced already; rotate the key that took its place, "
+        "see: tonnage keys list"
+    )
+
+
+def _unknown() -> NotFoundError:
+    return NotFoundError(
+        "no key has this id, and none that is not revoked has this name; see: tonnage keys list"
+    )
+
+
+def _audit(
+    session: Session,
+    action: str,
+    before: ApiKey | None,
+    after: ApiKey,
+    *,
+    actor: str,
+    origin: Origin,
+    at: datetime,
+) -> None:
+    draft = AuditDraft(
+        actor=actor,
+        action=action,
+        object_id=after.id,
+        origin=origin,
+        before_hash=state_hash(_state(before)),
+        after_hash=state_hash(_state(after)),
+    )
+    audited(session, draft, at=at)
+
+
+def _state(key: ApiKey | None) -> dict[str, str | None] | None:
+    """Return what somebody can change of a key, or None of no key."""
+    if key is None:
+        return None
+    return {
+        "id": key.id,
+        "name": key.name,
+        "role": key.role.value,
+        "expires_at": _iso(key.expires_at),
+        "revoked_at": _iso(key.revoked_at),
+        "replaced_by": key.replaced_by,
+    }
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()

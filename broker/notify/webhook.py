@@ -1,7 +1,7 @@
 """The webhook: one signed JSON message a request, as Standard Webhooks describe it.
 
-The signature is `v1,` and the base64 of HMAC-SHA-256 over "id.timestamp.body"; the id is the
-fingerprint, so a message that is sent twice is recognised. The standard library speaks HTTP here,
+The signature is `v1,` and the base64 of HMAC-SHA-256 over "id.timestamp.body"; the id of an alert
+is its fingerprint, so a message that is sent twice is recognised. The standard library speaks HTTP here,
 because the usual clients write the address, which is a secret, into their logs, and because the
 connection must go to the address that was checked.
 """
@@ -32,8 +32,19 @@ _PORTS: Final = {"https": 443, "http": 80}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Named:
+    """What messages call the address and the secret: where whoever reads them can change them."""
+
+    url: str
+    secret: str
+
+
+ALERTS: Final = Named(url="TONNAGE_WEBHOOK_URL", secret="TONNAGE_WEBHOOK_SECRET")  # noqa: S106 - a name
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """A place that alerts are posted to. Its address and secret are never shown."""
+    """A place that messages are posted to. Its address and secret are never shown."""
 
     url: SplitResult = field(repr=False)
     key: bytes = field(repr=False)
@@ -42,7 +53,11 @@ class Webhook:
     resolve: Resolve = look_up
 
     def send(self, message: Message) -> None:
-        """Post one message, or raise DeliveryError. Redirects are not followed."""
+        """Post one alert, or raise DeliveryError."""
+        self.post(message.fingerprint, message.to_json().encode())
+
+    def post(self, message_id: str, body: bytes) -> None:
+        """Post one JSON message, or raise DeliveryError. Redirects are not followed."""
         host, port = self.url.hostname or "", self.url.port or _PORTS[self.url.scheme]
         address = checked_address(
             host,
@@ -50,9 +65,8 @@ class Webhook:
             resolve=self.resolve,
             may_be_loopback=self.allow_loopback and _is_local(host),
         )
-        body = message.to_json().encode()
         headers = signed_headers(
-            message.fingerprint, body, key=self.key, seconds=int(self.clock().timestamp())
+            message_id, body, key=self.key, seconds=int(self.clock().timestamp())
         )
         status = self._post(address, body, headers)
         if not 200 <= status < 300:
@@ -81,28 +95,33 @@ class Webhook:
 
 
 def webhook_to(
-    url: str, secret: str, *, allow_loopback: bool = False, clock: Clock = utc_now
+    url: str,
+    secret: str,
+    *,
+    allow_loopback: bool = False,
+    clock: Clock = utc_now,
+    named: Named = ALERTS,
 ) -> Webhook:
     """Return the webhook at an address, or raise BadInputError, which does not quote it."""
     if not secret:
-        raise BadInputError("TONNAGE_WEBHOOK_URL needs TONNAGE_WEBHOOK_SECRET to sign with")
+        raise BadInputError(f"{named.url} needs {named.secret} to sign with")
     try:
         parts = urlsplit(url.strip())
         readable = bool(parts.hostname) and parts.port != 0 and parts.scheme in _PORTS
     except ValueError:
         readable = False
     if not readable or not url.isascii() or any(each.isspace() for each in url.strip()):
-        raise BadInputError("TONNAGE_WEBHOOK_URL cannot be read; expected https://HOST/PATH")
+        raise BadInputError(f"{named.url} cannot be read; expected https://HOST/PATH")
     if parts.username is not None:
         raise BadInputError(
-            "TONNAGE_WEBHOOK_URL holds a user name; put a secret into its path or its query"
+            f"{named.url} holds a user name; put a secret into its path or its query"
         )
     if parts.scheme == "http" and not (allow_loopback and _is_local(parts.hostname or "")):
         raise BadInputError(
-            "TONNAGE_WEBHOOK_URL must begin with https://; http:// is for this machine only, with "
+            f"{named.url} must begin with https://; http:// is for this machine only, with "
             "TONNAGE_WEBHOOK_ALLOW_LOOPBACK=true"
         )
-    return Webhook(url=parts, key=_key(secret), allow_loopback=allow_loopback, clock=clock)
+    return Webhook(url=parts, key=_key(secret, named), allow_loopback=allow_loopback, clock=clock)
 
 
 def signed_headers(message_id: str, body: bytes, *, key: bytes, seconds: int) -> dict[str, str]:
@@ -118,7 +137,7 @@ def signed_headers(message_id: str, body: bytes, *, key: bytes, seconds: int) ->
     }
 
 
-def _key(secret: str) -> bytes:
+def _key(secret: str, named: Named) -> bytes:
     """Return the key of a secret: base64 after the standard's prefix, else its own bytes."""
     if not secret.startswith(SECRET_PREFIX):
         return secret.encode()
@@ -126,7 +145,7 @@ def _key(secret: str) -> bytes:
         return base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
     except binascii.Error:
         raise BadInputError(
-            f"TONNAGE_WEBHOOK_SECRET begins with {SECRET_PREFIX}, but what follows is not base64"
+            f"{named.secret} begins with {SECRET_PREFIX}, but what follows is not base64"
         ) from None
 
 

@@ -22,6 +22,16 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
+def micros_of(instant: datetime) -> int:
+    """Return an aware instant as SQLite stores it: whole microseconds."""
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def instant_of(micros: int) -> datetime:
+    """Return the aware instant that SQLite stores as whole microseconds."""
+    return _EPOCH + micros * _MICROSECOND
+
+
 class Micros(TypeDecorator[Decimal]):
     """An exact decimal with up to six places: NUMERIC on PostgreSQL, whole millionths on SQLite."""
 
@@ -74,7 +84,7 @@ class UtcTime(TypeDecorator[datetime]):
         if value.tzinfo is None:
             raise ValueError("an instant needs its offset; naive times are refused")
         instant = value.astimezone(UTC)
-        return instant if dialect.name == "postgresql" else (instant - _EPOCH) // _MICROSECOND
+        return instant if dialect.name == "postgresql" else micros_of(instant)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         """Return the aware instant that was stored."""
@@ -101,4 +111,4 @@ def _in_utc(value: datetime | None) -> datetime | None:
 
 
 def _from_microseconds(value: int | None) -> datetime | None:
-    return None if value is None else _EPOCH + timedelta(microseconds=value)
+    return None if value is None else instant_of(value)

@@ -22,6 +22,7 @@ def add(session: Session, key: ApiKey) -> None:
             last4=key.last4,
             created_at=key.created_at,
             expires_at=key.expires_at,
+            first_id=key.first_id,
         )
     )
     session.flush()
@@ -34,11 +35,39 @@ def by_id(session: Session, key_id: str) -> ApiKey | None:
 
 
 def by_name(session: Session, name: str) -> ApiKey | None:
-    """Return the key that bears this name and is not revoked; there is at most one."""
+    """Return the key of this name that is neither revoked nor replaced; there is at most one."""
     row = session.exec(
-        select(ApiKeyRow).where(ApiKeyRow.name == name, col(ApiKeyRow.revoked_at).is_(None))
+        select(ApiKeyRow).where(
+            ApiKeyRow.name == name,
+            col(ApiKeyRow.revoked_at).is_(None),
+            col(ApiKeyRow.replaced_by).is_(None),
+        )
     ).one_or_none()
     return None if row is None else _key_of(row)
+
+
+def bearing(session: Session, name: str) -> list[ApiKey]:
+    """Return every key of this name that is not revoked, those included that were replaced."""
+    rows = session.exec(
+        select(ApiKeyRow)
+        .where(ApiKeyRow.name == name, col(ApiKeyRow.revoked_at).is_(None))
+        .order_by(col(ApiKeyRow.created_at).desc(), col(ApiKeyRow.id))
+    )
+    return [_key_of(row) for row in rows]
+
+
+def replace(session: Session, key_id: str, *, by: str, until: datetime) -> bool:
+    """Let a key give way to another at an instant; False when somebody else replaced it first."""
+    unreplaced = (
+        update(ApiKeyRow)
+        .where(
+            col(ApiKeyRow.id) == key_id,
+            col(ApiKeyRow.revoked_at).is_(None),
+            col(ApiKeyRow.replaced_by).is_(None),
+        )
+        .values(replaced_by=by, expires_at=until)
+    )
+    return session.exec(unreplaced).rowcount == 1
 
 
 def every(session: Session) -> list[ApiKey]:
@@ -80,4 +109,6 @@ def _key_of(row: ApiKeyRow) -> ApiKey:
         expires_at=row.expires_at,
         revoked_at=row.revoked_at,
         last_used_at=row.last_used_at,
+        first_id=row.first_id,
+        replaced_by=row.replaced_by,
     )

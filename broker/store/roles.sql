@@ -12,5 +12,6 @@ GRANT USAGE ON SCHEMA public TO tonnage_app;
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO tonnage_app;
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO tonnage_app;
 
-REVOKE UPDATE, DELETE, TRUNCATE ON event, alert_event, assumption, price_sighting, offer_change
+REVOKE UPDATE, DELETE, TRUNCATE ON event, alert_event, assumption, price_sighting, offer_change,
+  capacity_transfer, capacity_event, audit
   FROM tonnage_app;

@@ -10,7 +10,16 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, inspect, text
 
-APPEND_ONLY = ("event", "alert_event", "assumption", "price_sighting", "offer_change")
+APPEND_ONLY = (
+    "event",
+    "alert_event",
+    "assumption",
+    "price_sighting",
+    "offer_change",
+    "capacity_transfer",
+    "capacity_event",
+    "audit",
+)
 """Tables whose rows are never changed and never deleted."""
 
 TRUNCATE = "TRUNCATE"

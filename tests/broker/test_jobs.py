@@ -72,8 +72,10 @@ def test_every_supplier_is_polled_as_often_as_it_says() -> None:
         "poll:acme": timedelta(minutes=5),
         "poll:bolt": timedelta(hours=1),
         "roll ledger": timedelta(days=1),
+        "sync pools": timedelta(minutes=1),
         "evaluate alerts": timedelta(hours=1),
         "deliver alerts": timedelta(minutes=1),
+        "deliver capacity webhooks": timedelta(seconds=15),
         "forget old runs": timedelta(days=1),
     }
 

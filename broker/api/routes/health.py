@@ -7,7 +7,6 @@ from fastapi import APIRouter
 from broker.api.problems import described
 from broker.api.wire.health import Health, Readiness
 from broker.api.wiring import WiringDep
-from broker.flows.prepare_database import require_answers
 
 router = APIRouter(tags=["health"])
 
@@ -20,6 +19,5 @@ def healthz() -> Health:
 
 @router.get("/readyz", responses=described(500, 503))
 def readyz(wiring: WiringDep) -> Readiness:
-    """Say that the database answers and has the schema; 503 with the reasons otherwise."""
-    require_answers(wiring.database)
-    return Readiness()
+    """Say that the database answers soon and all is well here; 503 with the reasons otherwise."""
+    return Readiness.of(wiring.readiness.require(wiring.desk.grants))

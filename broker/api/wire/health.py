@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 
 class Health(BaseModel):
@@ -14,6 +15,16 @@ class Health(BaseModel):
 
 
 class Readiness(BaseModel):
-    """The database answers too, and its schema is as expected."""
+    """The database answers too, its schema is as expected, and so is the engine if there is one."""
 
     status: Literal["ready"] = "ready"
+    sweep_age_seconds: float | None = Field(
+        description="since leases were last swept; null: never yet"
+    )
+
+    @classmethod
+    def of(cls, sweep_age: timedelta | None) -> Readiness:
+        """Return the answer of a process that is ready."""
+        return cls(
+            sweep_age_seconds=None if sweep_age is None else round(sweep_age.total_seconds(), 3)
+        )

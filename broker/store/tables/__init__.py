@@ -7,6 +7,19 @@ from broker.store.tables.alerts import (
     EvaluationRow,
     OutboxRow,
 )
+from broker.store.tables.capacity import (
+    AuditRow,
+    CapacityEventRow,
+    CapacityRequestRow,
+    CapacityTransferRow,
+    FenceRow,
+    HolderQuotaRow,
+    LeaseLineRow,
+    LeaseRow,
+    PoolRow,
+    SweepRow,
+    WebhookEndpointRow,
+)
 from broker.store.tables.contracts import (
     AmendmentRow,
     AssumptionRow,
@@ -23,7 +36,7 @@ from broker.store.tables.contracts import (
     TrancheRow,
 )
 from broker.store.tables.holdings import HoldingRow
-from broker.store.tables.jobs import JobRunRow
+from broker.store.tables.jobs import JobRunRow, TallyRow
 from broker.store.tables.keys import ApiKeyRow
 from broker.store.tables.ledger import EventRow, StreamHeadRow
 from broker.store.tables.offers import (
@@ -51,14 +64,22 @@ __all__ = [
     "AmendmentRow",
     "ApiKeyRow",
     "AssumptionRow",
+    "AuditRow",
+    "CapacityEventRow",
+    "CapacityRequestRow",
+    "CapacityTransferRow",
     "ContractLineRow",
     "ContractRow",
     "EvaluationRow",
     "EventRow",
+    "FenceRow",
     "FxRateRow",
+    "HolderQuotaRow",
     "HoldingRow",
     "ImportBatchRow",
     "JobRunRow",
+    "LeaseLineRow",
+    "LeaseRow",
     "ObligationRow",
     "OfferChangeRow",
     "OfferRow",
@@ -66,6 +87,7 @@ __all__ = [
     "PollPlaceRow",
     "PollRow",
     "PollSkipRow",
+    "PoolRow",
     "PriceImportRow",
     "PriceLevelRow",
     "PricePeriodRow",
@@ -79,6 +101,9 @@ __all__ = [
     "StreamHeadRow",
     "SupplierRow",
     "SupplierTierRow",
+    "SweepRow",
     "Table",
+    "TallyRow",
     "TrancheRow",
+    "WebhookEndpointRow",
 ]

@@ -1,4 +1,4 @@
-"""Runs of scheduled jobs: the row is the claim."""
+"""Runs of scheduled jobs, where the row is the claim, and running totals."""
 
 from __future__ import annotations
 
@@ -34,3 +34,15 @@ class JobRunRow(Table, table=True):
     beat_at: datetime = Field(sa_type=UtcTime)
     finished_at: datetime | None = Field(default=None, sa_type=UtcTime)
     error: str | None = Field(default=None, sa_type=Text)
+
+
+class TallyRow(Table, table=True):
+    """How often something has ended in a way since the database was made, and when it last did."""
+
+    __tablename__ = "tally"
+
+    kind: str = Field(primary_key=True)  # job-run, poll
+    name: str = Field(primary_key=True)  # of the job, of the supplier
+    outcome: str = Field(primary_key=True)
+    total: int = Field(sa_type=BigInteger)
+    last_at: datetime = Field(sa_type=UtcTime)

@@ -20,8 +20,8 @@ class ApiKeyRow(Table, table=True):
             "uq_api_key_live_name",
             "name",
             unique=True,
-            sqlite_where=text("revoked_at IS NULL"),
-            postgresql_where=text("revoked_at IS NULL"),
+            sqlite_where=text("revoked_at IS NULL AND replaced_by IS NULL"),
+            postgresql_where=text("revoked_at IS NULL AND replaced_by IS NULL"),
         ),
     )
 
@@ -34,3 +34,5 @@ class ApiKeyRow(Table, table=True):
     expires_at: datetime | None = Field(default=None, sa_type=UtcTime)
     revoked_at: datetime | None = Field(default=None, sa_type=UtcTime)
     last_used_at: datetime | None = Field(default=None, sa_type=UtcTime)
+    first_id: str | None = None  # the first of a line of keys, each of which replaced another
+    replaced_by: str | None = None

@@ -17,6 +17,7 @@ from broker.access.key import (
     digest_of,
     id_in,
     matches,
+    overlap_of,
     written,
 )
 from broker.access.scope import Role
@@ -112,3 +113,23 @@ def test_a_name_says_who_uses_the_key(name: str) -> None:
 def test_a_name_nobody_could_type_into_a_command_is_refused(name: str) -> None:
     with pytest.raises(BadInputError, match="letters, digits"):
         checked_name(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [
+        ("0s", timedelta(0)),
+        ("90s", timedelta(seconds=90)),
+        ("30m", timedelta(minutes=30)),
+        ("24h", timedelta(days=1)),
+        (" 30d ", timedelta(days=30)),
+    ],
+)
+def test_an_overlap_is_read_with_its_unit(text: str, length: timedelta) -> None:
+    assert overlap_of(text) == length
+
+
+@pytest.mark.parametrize("text", ["", "24", "h", "-1h", "1.5h", "1w", "24 h", "31d", "999999999d"])
+def test_an_overlap_that_cannot_be_is_refused(text: str) -> None:
+    with pytest.raises(BadInputError):
+        overlap_of(text)

@@ -4,15 +4,15 @@ import pytest
 
 from broker.access.scope import Role, Scope, roles_with, scopes_of
 
-READS = {scope for scope in Scope if scope.endswith(":read")}
-WRITES = {scope for scope in Scope if scope.endswith(":write")}
+READS = {scope for scope in Scope if scope.endswith(":read")} - {Scope.AUDIT_READ}
+WRITES = {scope for scope in Scope if scope.endswith(":write")} - {Scope.CAPACITY_WRITE}
 
 
 @pytest.mark.parametrize(
     ("role", "scopes"),
     [
         (Role.VIEWER, READS),
-        (Role.SCHEDULER, {Scope.PRICES_READ}),
+        (Role.SCHEDULER, {Scope.PRICES_READ, Scope.CAPACITY_READ, Scope.CAPACITY_WRITE}),
         (Role.PROCUREMENT, READS | WRITES),
         (Role.ADMIN, set(Scope)),
     ],
@@ -21,8 +21,13 @@ def test_a_role_holds_these_scopes_and_no_other(role: Role, scopes: set[Scope]) 
     assert scopes_of(role) == scopes
 
 
-def test_only_an_administrator_handles_keys() -> None:
-    assert roles_with(Scope.KEYS_ADMIN) == (Role.ADMIN,)
+@pytest.mark.parametrize("scope", [Scope.KEYS_ADMIN, Scope.CAPACITY_ADMIN, Scope.AUDIT_READ])
+def test_only_an_administrator_handles_keys_and_pools_and_reads_who_did_what(scope: Scope) -> None:
+    assert roles_with(scope) == (Role.ADMIN,)
+
+
+def test_a_scheduler_leases_and_who_buys_does_not() -> None:
+    assert roles_with(Scope.CAPACITY_WRITE) == (Role.SCHEDULER, Role.ADMIN)
 
 
 @pytest.mark.parametrize("scope", Scope)

@@ -34,7 +34,12 @@ def a_client(
     extra: Iterable[APIRouter] = (),
 ) -> TestClient:
     """A client of the API, signed in with a fresh key of this role, or not at all."""
-    settings = Settings(database_url="sqlite://", key_pepper=SecretStr(PEPPER), as_of=as_of)
+    settings = Settings(
+        database_url="sqlite://",
+        key_pepper=SecretStr(PEPPER),
+        as_of=as_of,
+        rate_limit_per_second=0,  # tests that are about it set their own
+    )
     app = create_app(settings, database=database, clock=clock)
     for router in extra:
         app.include_router(router)

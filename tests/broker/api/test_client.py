@@ -20,6 +20,7 @@ from broker.api.client import (
     TonnageError,
     UnreachableError,
 )
+from broker.api.client_answers import SendAgainError
 from broker.api.wire.problem import MEDIA_TYPE, Problem
 from broker.errors import ConflictError
 from broker.store.engine import Database
@@ -120,8 +121,8 @@ def test_a_role_without_the_scope_is_told_which_roles_have_it() -> None:
         (409, "refused", RefusedError),
         (409, "conflict", ConflictError),
         (422, "invalid", BadInputError),
-        (500, "internal", UnreachableError),
-        (503, "database-unavailable", UnreachableError),
+        (500, "internal", SendAgainError),
+        (503, "database-unavailable", SendAgainError),
     ],
 )
 def test_every_problem_comes_back_as_its_branch_of_the_tree(

@@ -2,6 +2,8 @@
 
 from datetime import UTC, date, datetime
 
+import pytest
+
 from broker.access.scope import Role, scopes_of
 from broker.store.engine import Database
 from tests.broker.api.clients import a_client, a_key, signed_by
@@ -14,6 +16,7 @@ def test_whoami_says_who_the_key_belongs_to_and_what_it_may_do(database: Databas
 
     assert answer.json() == {
         "key_id": key.id,
+        "principal": key.id,
         "name": "planner",
         "role": "scheduler",
         "scopes": sorted(scopes_of(Role.SCHEDULER)),
@@ -47,6 +50,40 @@ def test_a_revoked_key_is_out_at_once(database: Database) -> None:
     answer = a_client(database).get("/v1/whoami", headers=signed_by(key))
     assert answer.status_code == 401
     assert "revoked" in answer.json()["detail"]
+
+
+def test_a_rotated_key_and_its_successor_are_one_principal(database: Database) -> None:
+    admin, old = a_client(database, Role.ADMIN), a_key(database, Role.SCHEDULER)
+
+    answer = admin.post(f"/v1/keys/{old.id}/rotate", json={"overlap_seconds": 3600})
+
+    assert answer.status_code == 201
+    new = answer.json()
+    assert new["replaced_id"] == old.id
+    signed = {"Authorization": f"Bearer {new['key']}"}
+    ours = [admin.get("/v1/whoami", headers=one).json() for one in (signed_by(old), signed)]
+    assert [who["principal"] for who in ours] == [old.id, old.id]
+    assert [who["key_id"] for who in ours] == [old.id, new["id"]]
+    again = admin.post(f"/v1/keys/{old.id}/rotate", json={"overlap_seconds": 0})
+    assert (again.status_code, again.json()["code"]) == (409, "conflict")
+
+
+def test_an_overlap_of_nothing_ends_the_old_key_at_once(sqlite: Database) -> None:
+    admin, old = a_client(sqlite, Role.ADMIN), a_key(sqlite, Role.SCHEDULER)
+    assert admin.get("/v1/whoami", headers=signed_by(old)).status_code == 200
+
+    admin.post(f"/v1/keys/{old.id}/rotate", json={"overlap_seconds": 0})
+
+    assert admin.get("/v1/whoami", headers=signed_by(old)).status_code == 401
+
+
+@pytest.mark.parametrize("seconds", [-1, 30 * 86_400 + 1, "a day", None])
+def test_an_overlap_that_cannot_be_is_refused(sqlite: Database, seconds: object) -> None:
+    admin, old = a_client(sqlite, Role.ADMIN), a_key(sqlite, Role.SCHEDULER)
+
+    answer = admin.post(f"/v1/keys/{old.id}/rotate", json={"overlap_seconds": seconds})
+
+    assert answer.status_code == 422
 
 
 def test_a_second_live_key_of_the_same_name_is_a_conflict(database: Database) -> None:

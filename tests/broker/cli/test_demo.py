@@ -68,6 +68,17 @@ def test_the_demo_shows_the_market_beside_what_is_ours(brief: dict[str, Any]) ->
     assert {"crusoe", "hyperstack"} <= set(adoptable)
 
 
+def test_the_demo_leases_what_there_is_and_says_what_would_have_helped(
+    brief: dict[str, Any],
+) -> None:
+    granted, refused = brief["requests"]
+
+    assert granted["is_granted"]
+    assert "granted, 512 of " in granted["answer"]
+    assert not refused["is_granted"]
+    assert "would have helped" in refused["answer"]
+
+
 def test_the_demo_prints_a_page_and_its_alerts(tmp_path: Path) -> None:
     for _ in range(2):  # a fresh database each time
         ran = tonnage(tmp_path, "--no-serve")

@@ -4,7 +4,7 @@ import json
 
 from broker.access.scope import Role
 from broker.clock import utc_now
-from broker.flows.manage_keys import sign_in
+from broker.flows.sign_in import sign_in
 from broker.store.engine import Database
 from tests.broker.cli.commands import PEPPER, run
 
@@ -71,3 +71,40 @@ def test_a_name_that_is_taken_is_refused(sqlite_url: str) -> None:
     codes = [run(*words, database_url=sqlite_url).exit_code for _ in range(2)]
 
     assert codes == [0, 2]
+
+
+def test_a_key_is_rotated_and_shown_once(sqlite: Database, sqlite_url: str) -> None:
+    words = ("keys", "create", "--name", "ci", "--role", "scheduler", "--json")
+    old = json.loads(run(*words, database_url=sqlite_url).stdout)
+
+    told = run("keys", "rotate", "ci", "--overlap", "2h", "--json", database_url=sqlite_url)
+
+    new = json.loads(told.stdout)
+    assert new["replaced_id"] == old["id"]
+    for key in (old["key"], new["key"]):
+        assert sign_in(sqlite, key, pepper=PEPPER, clock=utc_now).principal == old["id"]
+    shown = run("keys", "list", "--json", database_url=sqlite_url).stdout
+    assert new["key"] not in shown
+    entries = {entry["id"]: entry for entry in json.loads(shown)}
+    assert entries[old["id"]]["replaced_by"] == new["id"]
+    assert entries[old["id"]]["expires_at"] == new["replaced_until"]
+
+
+def test_a_person_gets_the_new_key_alone_on_standard_output(
+    sqlite: Database, sqlite_url: str
+) -> None:
+    run("keys", "create", "--name", "ci", "--role", "viewer", database_url=sqlite_url)
+
+    result = run("keys", "rotate", "ci", database_url=sqlite_url)
+
+    assert sign_in(sqlite, result.stdout.strip(), pepper=PEPPER, clock=utc_now).name == "ci"
+    assert "opens nothing" in result.stderr
+
+
+def test_an_overlap_that_cannot_be_read_is_refused(sqlite_url: str) -> None:
+    run("keys", "create", "--name", "ci", "--role", "viewer", database_url=sqlite_url)
+
+    result = run("keys", "rotate", "ci", "--overlap", "a while", database_url=sqlite_url)
+
+    assert result.exit_code == 2
+    assert "24h" in result.stderr

@@ -4,11 +4,8 @@ Races cannot be seen from one process: each test starts its own, lets them go at
 looks at what is in the books afterwards.
 """
 
-import multiprocessing
-from collections.abc import Callable, Iterable
 from datetime import date
 from multiprocessing.connection import Connection
-from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +23,7 @@ from broker.store import ledger
 from broker.store.contracts import contract_by_id
 from broker.store.engine import Database
 from broker.store.tables import ContractRow, EventRow, ImportBatchRow, QuoteRow, SupplierRow
+from tests.broker.store.races import PATIENCE_SECONDS, PROCESS, together
 from tests.builders import (
     ACTOR,
     NOON,
@@ -37,40 +35,12 @@ from tests.builders import (
 )
 
 PROCESSES, EVENTS_EACH = 4, 6
-PATIENCE_SECONDS = 60
 STREAM = contract_stream("c1")
 SUPPLIER = "harbor-compute"
 SHEET = Path(__file__).parents[3] / "fixtures" / "contracts" / "contracts_clean.csv"
 QUOTES = SHEET.parents[1] / "quotes" / "quotes_2026-05.csv"
 
-PROCESS = multiprocessing.get_context("forkserver")
 PROCESS.set_forkserver_preload([__name__])
-
-
-def together(work: Callable[..., object], url: str, arguments: Iterable[object]) -> list[Any]:
-    """Run the work in a process for each argument, all at the same moment; return what they say."""
-    arguments = list(arguments)
-    start = PROCESS.Barrier(len(arguments))
-    answers = PROCESS.SimpleQueue()
-    processes = [
-        PROCESS.Process(target=_one, args=(work, url, argument, start, answers))
-        for argument in arguments
-    ]
-    for process in processes:
-        process.start()
-    for process in processes:
-        process.join(PATIENCE_SECONDS)
-    assert [process.exitcode for process in processes] == [0] * len(processes)
-    return [answers.get() for _ in processes]
-
-
-def _one(
-    work: Callable[..., object], url: str, argument: object, start: Barrier, answers: Any
-) -> None:
-    database = Database(url)
-    start.wait(PATIENCE_SECONDS)
-    answers.put(work(database, argument))
-    database.close()
 
 
 def a_book(database: Database) -> None:

@@ -1,14 +1,16 @@
 """Migrations go up, match the tables, and come down, on both databases."""
 
+from datetime import UTC, datetime
+
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
-from broker.store import schema
+from broker.store import keys, schema
 from broker.store.engine import Database
-from broker.store.tables import Table
+from broker.store.tables import ApiKeyRow, Table
 from broker.store.triggers import APPEND_ONLY, expected, missing
 
 
@@ -24,6 +26,29 @@ def test_a_schema_goes_down_to_nothing_and_up_again(database: Database) -> None:
     assert "tonnage db upgrade" in schema.faults(database)[0]
 
     schema.upgrade(database)
+    assert schema.faults(database) == []
+
+
+def test_keys_that_were_rotated_do_not_stand_in_the_way_down(database: Database) -> None:
+    for key_id, replaced_by in (("old00000", "new00000"), ("new00000", None)):
+        with database.writing() as session:
+            session.add(
+                ApiKeyRow(
+                    id=key_id,
+                    name="dana",
+                    role="viewer",
+                    digest="00",
+                    last4="abcd",
+                    created_at=datetime(2026, 5, 15, tzinfo=UTC),
+                    replaced_by=replaced_by,
+                )
+            )
+
+    schema.downgrade(database, "0002")
+    schema.upgrade(database)
+
+    with database.reading() as session:
+        assert [key.id for key in keys.bearing(session, "dana")] == ["new00000"]
     assert schema.faults(database) == []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from typing import TypeVar
 
 from broker.placement.plan import Plan
 from broker.placement.recount import (
@@ -18,6 +19,8 @@ from broker.placement.recount import (
 )
 from broker.placement.unserved import least_unserved
 from broker.placement.violations import SHARE_APART, TOKENS_APART, Violation, Wrong, agree
+
+_Key = TypeVar("_Key", bound=tuple[str, ...])
 
 
 def check_serving(site: Site, plan: Plan) -> Iterator[Violation]:
@@ -78,7 +81,7 @@ def check_unserved(site: Site, plan: Plan) -> Iterator[Violation]:
 
 def check_survival(site: Site, plan: Plan) -> Iterator[Violation]:
     """Check the shortfalls of survival by removing each provider in turn."""
-    told = defaultdict[tuple[str, ...], float](float)
+    told = defaultdict[tuple[str, str, str], float](float)
     for line in plan.survival_shortfall:
         told[line.model, line.scope, line.provider] += line.tokens_per_second
     counted = survival_shortfalls(site, replicas_of(plan.placements))
@@ -93,7 +96,7 @@ def check_survival(site: Site, plan: Plan) -> Iterator[Violation]:
 
 def check_gold(site: Site, plan: Plan) -> Iterator[Violation]:
     """Check the shortfalls of the share on firm pools of gold providers."""
-    told = defaultdict[tuple[str, ...], float](float)
+    told = defaultdict[tuple[str], float](float)
     for line in plan.gold_shortfall:
         told[(line.model,)] += line.tokens_per_second
     short = gold_shortfalls(site, replicas_of(plan.placements))
@@ -107,9 +110,7 @@ def check_gold(site: Site, plan: Plan) -> Iterator[Violation]:
         )
 
 
-def _disagreements(
-    told: Mapping[tuple[str, ...], float], counted: Mapping[tuple[str, ...], float]
-) -> Iterator[tuple[str, ...]]:
+def _disagreements(told: Mapping[_Key, float], counted: Mapping[_Key, float]) -> Iterator[_Key]:
     for key in sorted({*told, *counted}):
         if not agree(told.get(key, 0.0), counted.get(key, 0.0)):
             yield key

@@ -103,6 +103,10 @@ class Site:
             pool.ends_at is None or pool.ends_at >= ends
         )
 
+    def is_firm_gold(self, pool: Pool) -> bool:
+        """Say whether the pool is firm and of a gold provider."""
+        return pool.provider in self.gold and pool.kind is not PoolKind.SPOT
+
     def strength(self, place: Place) -> float:
         """Return what one replica there counts with for survival and shares."""
         model, config, pool = place
@@ -180,7 +184,7 @@ def gold_shortfalls(site: Site, replicas: Replicas) -> dict[str, float]:
         held = math.fsum(
             site.strength(place) * count
             for place, count in own.get(model.model, {}).items()
-            if _is_firm_gold(site, site.pools[place[2]])
+            if site.is_firm_gold(site.pools[place[2]])
         )
         promised = model.min_gold_share * site.raw_demand(model.model)
         if promised > held:
@@ -198,10 +202,6 @@ def spot_strengths(site: Site, replicas: Replicas) -> dict[str, float]:
         )
         for model, mine in by_model(replicas).items()
     }
-
-
-def _is_firm_gold(site: Site, pool: Pool) -> bool:
-    return pool.provider in site.gold and pool.kind is not PoolKind.SPOT
 
 
 def _ways_up(parents: Mapping[str, str | None]) -> dict[str, tuple[str, ...]]:

@@ -13,7 +13,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 import numpy as np
-from scipy.optimize import linprog
+from scipy.optimize import LinearConstraint, milp
 from scipy.sparse import coo_array
 
 from broker.placement.recount import Replicas, Row, Site
@@ -80,13 +80,13 @@ def _by_linear_program(
     limits = np.array([*(tokens for _, tokens in rows), *(share for _, share in groups)])
     matrix = coo_array(
         (
-            np.array([1.0] * count + [1 / speed for *_, speed in columns]),
+            [1.0] * count + [1 / speed for *_, speed in columns],
             (
-                np.array([at for at, *_ in columns] + [len(rows) + to for _, to, _ in columns]),
-                np.tile(np.arange(count), 2),
+                [at for at, *_ in columns] + [len(rows) + to for _, to, _ in columns],
+                [*range(count), *range(count)],
             ),
         ),
         shape=(len(limits), count),
-    ).tocsr()
-    found = linprog(-np.ones(count), A_ub=matrix, b_ub=limits, method="highs")
+    )
+    found = milp(-np.ones(count), constraints=LinearConstraint(matrix.tocsc(), -np.inf, limits))
     return max(0.0, total + float(found.fun))

@@ -89,4 +89,6 @@ def _by_linear_program(
         shape=(len(limits), count),
     )
     found = milp(-np.ones(count), constraints=LinearConstraint(matrix.tocsc(), -np.inf, limits))
+    if found.fun is None:
+        raise ArithmeticError(f"what {model.model} can serve was not found: {found.message}")
     return max(0.0, total + float(found.fun))

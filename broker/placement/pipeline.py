@@ -15,7 +15,7 @@ from broker.placement.merging import merged
 from broker.placement.money_bound import money_bound
 from broker.placement.penalties import penalties_of
 from broker.placement.plan import Plan, Seconds
-from broker.placement.pricing_rounds import Prices, refined_prices, rough_prices
+from broker.placement.pricing_rounds import refined_prices, rough_prices
 from broker.placement.problem_building import Stage
 from broker.placement.reasons import shortfall_reasons
 from broker.placement.unpacking import unpacked

@@ -62,12 +62,24 @@ class Solution:
     reduced_costs: Floats
 
 
-def solve(program: Program, *, options: Mapping[str, Option] | None = None) -> Solution:
-    """Solve the program on one thread; `options` are HiGHS options by their own names."""
+def solve(
+    program: Program,
+    *,
+    options: Mapping[str, Option] | None = None,
+    start: Floats | None = None,
+) -> Solution:
+    """Solve the program on one thread; `options` are HiGHS options by their own names.
+
+    `start` is a solution known already, from which a search for whole columns sets out.
+    """
     engine = highspy.Highs()
     for name, value in {**_STEADY, **(options or {})}.items():
         engine.setOptionValue(name, value)
     engine.passModel(_model_of(program))
+    if start is not None:
+        known = highspy.HighsSolution()
+        known.col_value = list(start)
+        engine.setSolution(known)
     engine.run()
     return _solution_of(engine, is_mixed=program.is_integer is not None)
 

@@ -51,13 +51,15 @@ def solve_exactly(problem: Problem, *, most_nodes: int = MOST_NODES) -> ExactPla
     proven = True
     if not len(found.values):
         limited = form
+        known: Floats | None = None
         for goal in goals_of(problem, form):
-            reached = _search(limited, goal, most_nodes)
+            reached = _search(limited, goal, most_nodes, start=known)
             if not len(reached.values):
                 return None
+            known = reached.values
             proven = proven and reached.outcome is Outcome.OPTIMAL
             limited = limited_to(limited, goal, max(0.0, reached.objective))
-        found = _search(limited, form.money, most_nodes)
+        found = _search(limited, form.money, most_nodes, start=known)
         if not len(found.values):
             return None
     return ExactPlan(
@@ -83,7 +85,9 @@ def goals_of(problem: Problem, form: Formulation) -> list[Floats]:
     return [goal for goal in (*goals, survival, gold) if goal.any()]
 
 
-def _search(form: Formulation, cost: Floats, most_nodes: int) -> Solution:
+def _search(
+    form: Formulation, cost: Floats, most_nodes: int, *, start: Floats | None = None
+) -> Solution:
     program = Program(
         cost=cost,
         lower=form.lower,
@@ -93,7 +97,7 @@ def _search(form: Formulation, cost: Floats, most_nodes: int) -> Solution:
         row_upper=form.row_upper,
         is_integer=form.is_integer if form.is_integer.any() else None,
     )
-    found = solve(program, options={**_OPTIONS, "mip_max_nodes": most_nodes})
+    found = solve(program, options={**_OPTIONS, "mip_max_nodes": most_nodes}, start=start)
     if found.outcome in {Outcome.OPTIMAL, Outcome.LIMIT} and np.isfinite(found.objective):
         return found
     return replace(found, values=np.zeros(0))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from broker.placement.answer import Solution, written
+from broker.placement.blocks import blocks_of
 from broker.placement.completion import complete
 from broker.placement.formulation import formulate
 from broker.placement.goals import Merit, merit_of
@@ -15,6 +16,8 @@ from broker.placement.merging import merged
 from broker.placement.money_bound import money_bound
 from broker.placement.penalties import penalties_of
 from broker.placement.plan import Plan, Seconds
+from broker.placement.polish import Polisher
+from broker.placement.polishing import SOLVES_PER_SECOND, Allowance, polished
 from broker.placement.pricing_rounds import refined_prices, rough_prices
 from broker.placement.problem_building import Stage
 from broker.placement.reasons import shortfall_reasons
@@ -49,6 +52,7 @@ class Pipeline:
         self._merit: Merit = merit_of(stage.problem, self._replicas)
         self._gpu_values: Floats = np.zeros(len(stage.problem.sites))
         self._bound = -np.inf
+        self._was_cut = False
         self._built = self._first_plan = self._bounded = 0.0
 
     def run(self, *, built: float) -> Plan:
@@ -75,12 +79,30 @@ class Pipeline:
         self._bound = money_bound(merging.problem, form, prices, duals, self._merit.goals)
         self._bounded = self._elapsed()
         self._tell()
+        allowance = Allowance(
+            searches=round(SOLVES_PER_SECOND * self._budget), is_over=self._is_over
+        )
+        polisher = Polisher(problem, merging, blocks_of(problem, merging, form, penalties), prices)
+        goals = self._merit.goals
+        for better in polished(
+            problem, merging, prices, polisher, start=self._replicas, allowance=allowance
+        ):
+            if self._take(better):
+                self._tell()
+        if self._merit.goals != goals:
+            self._bound = money_bound(merging.problem, form, prices, duals, self._merit.goals)
+        self._was_cut = allowance.was_cut
         return self._plan(), self._replicas
 
-    def _take(self, replicas: Ints) -> None:
+    def _is_over(self) -> bool:
+        return self._elapsed() > OVERTIME * max(1.0, self._budget)
+
+    def _take(self, replicas: Ints) -> bool:
         merit = merit_of(self._stage.problem, replicas)
-        if merit.beats(self._merit):
-            self._replicas, self._merit = replicas, merit
+        if not merit.beats(self._merit):
+            return False
+        self._replicas, self._merit = replicas, merit
+        return True
 
     def _tell(self) -> None:
         if self._on_better is not None:
@@ -89,6 +111,8 @@ class Pipeline:
     def _plan(self) -> Plan:
         total = self._elapsed()
         reasons = shortfall_reasons(self._stage, self._replicas, is_proven=False)
+        if self._was_cut:
+            reasons = (*reasons, f"polishing was stopped by the clock after {total:.0f} seconds")
         return written(
             self._stage,
             Solution(

@@ -43,7 +43,7 @@ def set_out(snapshot: Snapshot) -> Stage:
     demand = _demand_by_model(snapshot)
     sites, offers = _sites_of(snapshot, pools, geography, stays)
     rows = _rows_of(snapshot, models, demand, geography)
-    scopes = _scopes_of(models, rows, geography)
+    scopes = _scopes_of(snapshot, models, rows, geography)
     facts = _facts_of(models, rows, demand)
     configs = tuple(tuple(sorted(config.config for config in model.configs)) for model in models)
     count = len(models)
@@ -162,15 +162,23 @@ def _rows_of(
     )
 
 
-def _scopes_of(models: Sequence[Model], rows: Rows, geography: Geography) -> Scopes:
+def _scopes_of(
+    snapshot: Snapshot, models: Sequence[Model], rows: Rows, geography: Geography
+) -> Scopes:
+    """Return the scopes of all demand rows; a row without demand today still has its scope."""
+    number = {name: index for index, name in enumerate(geography.names)}
+    asked: dict[str, set[int]] = defaultdict(set)
+    for row in snapshot.demand:
+        asked[row.model].add(number[row.node])
     found: list[tuple[int, int, float]] = []
-    for number, model in enumerate(models):
-        mine = np.flatnonzero(rows.model == number)
-        if model.survival <= 0:
+    for index, model in enumerate(models):
+        mine = np.flatnonzero(rows.model == index)
+        if model.survival <= 0 or not len(mine):
             continue
-        for scope in sorted({_scope(int(rows.node[row]), model, geography) for row in mine}):
+        for scope in sorted({_scope(node, model, geography) for node in asked[model.model]}):
             inside = mine[geography.covers[scope, rows.node[mine]]]
-            found.append((number, scope, model.survival * float(rows.raw[inside].sum())))
+            found.append((index, scope, model.survival * float(rows.raw[inside].sum())))
+    found = [scope for scope in found if scope[2] > 0]
     return Scopes(
         model=_ints(scope[0] for scope in found),
         node=_ints(scope[1] for scope in found),

@@ -44,4 +44,24 @@ def unpacked(problem: Problem, merging: Merged, values: Floats) -> Ints:
             left -= fits
             if not left:
                 break
+    _trim_spot(problem, replicas)
     return replicas
+
+
+def _trim_spot(problem: Problem, replicas: Ints) -> None:
+    """Take away spot replicas beyond a model's share: rough shares average over providers."""
+    columns = problem.columns
+    on_spot = problem.sites.is_spot[columns.site]
+    work = np.bincount(
+        columns.model, replicas * columns.work * on_spot, minlength=len(problem.models)
+    )
+    for model in np.flatnonzero(work > problem.models.spot_limit * (1 + _ALMOST**2)):
+        mine = problem.columns_of(model)
+        excess = float(work[model] - problem.models.spot_limit[model])
+        for column in mine.start + np.flatnonzero((replicas[mine] > 0) & on_spot[mine]):
+            movable = int(replicas[column] - columns.staying[column])
+            gone = min(movable, int(np.ceil(excess / columns.work[column])))
+            replicas[column] -= gone
+            excess -= gone * float(columns.work[column])
+            if excess <= 0:
+                break

@@ -50,11 +50,18 @@ def check_gaps(plan: Plan) -> Iterator[Violation]:
         ("gap_variable", plan.gap_variable, bound),
         ("gap_managed", plan.gap_managed, managed),
     ):
-        right = (money - bound) / base if base > 0 else None
+        right = _gap(money - bound, base)
         if not _same_gap(told, right):
             yield Violation(
                 code=Wrong.WRONG_GAP, where=name, message=f"is said to be {told}; it is {right}"
             )
+
+
+def _gap(above: float, base: float) -> float | None:
+    """Return the gap; none above a bound of nothing, where no share can be taken of it."""
+    if base > 0:
+        return above / base
+    return 0.0 if above <= 0 else None
 
 
 def _same_gap(told: float | None, right: float | None) -> bool:

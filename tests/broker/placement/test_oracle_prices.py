@@ -1,0 +1,76 @@
+"""What a GPU is said to be worth, beside what one more or one less of it really changes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from benchmarks.placement_site import make_snapshot
+from broker.placement.snapshot import Pool, Snapshot
+from tests.broker.placement.relaxed import least_money
+from tests.broker.placement.sites_drawn import planned
+
+DOLLARS_APART = 0.01
+SHARE_APART = 0.03
+
+
+def easier(snapshot: Snapshot) -> Snapshot:
+    """Return the site with so little to serve and to promise that nothing lacks."""
+    return replace(
+        snapshot,
+        models=tuple(
+            replace(it, survival=min(it.survival, 0.4), min_gold_share=0.0)
+            for it in snapshot.models
+        ),
+        demand=tuple(
+            replace(it, tokens_per_second=it.tokens_per_second * 0.6) for it in snapshot.demand
+        ),
+    )
+
+
+def saved_by(snapshot: Snapshot, pool: Pool, steps: int) -> float:
+    """Return the dollars that each GPU of so many more steps saves, replicas divided at will."""
+    more = pool.step_gpus * steps
+    larger = replace(pool, capacity_gpus=pool.capacity_gpus + more)
+    changed = replace(
+        snapshot, pools=tuple(larger if it.pool == pool.pool else it for it in snapshot.pools)
+    )
+    return (least_money(snapshot) - least_money(changed)) / more
+
+
+def agrees(value: float, *, more: float, less: float) -> bool:
+    """Say whether the value lies between what one more step saves and what one less costs."""
+    slack = DOLLARS_APART + SHARE_APART * less
+    return more - slack <= value <= less + slack
+
+
+@pytest.mark.parametrize(("size", "seed"), [("small", 3), ("tiny", 4)])
+def test_a_gpu_is_worth_what_one_more_saves_and_one_less_costs(size: str, seed: int) -> None:
+    snapshot = easier(make_snapshot(size, seed))
+
+    worth = {it.pool: it.value_per_gpu_hour for it in planned(snapshot).shadow_prices}
+
+    for pool in snapshot.pools:
+        net = worth.get(pool.pool, 0.0) - float(pool.marginal_price_per_gpu_hour)
+        more, less = saved_by(snapshot, pool, 1), saved_by(snapshot, pool, -1)
+        assert agrees(max(0.0, net), more=more, less=less), pool.pool
+
+
+def test_a_gpu_of_a_middling_site_is_worth_what_it_saves() -> None:
+    snapshot = make_snapshot("medium", 1)
+    worth = {it.pool: it.value_per_gpu_hour for it in planned(snapshot).shadow_prices}
+
+    for name in ("p01/r13/GB200/contract", "p03/r00/MI355X/contract"):
+        pool = next(it for it in snapshot.pools if it.pool == name)
+        more, less = saved_by(snapshot, pool, 1), saved_by(snapshot, pool, -1)
+        assert agrees(worth[name], more=more, less=less), (name, worth[name], more, less)
+
+
+def test_the_bound_of_a_middling_site_is_near_what_divided_replicas_cost() -> None:
+    snapshot = make_snapshot("medium", 1)
+
+    plan = planned(snapshot)
+
+    assert plan.bound_per_hour <= float(plan.cost_per_hour.money)
+    assert plan.bound_per_hour >= least_money(snapshot) * 0.999

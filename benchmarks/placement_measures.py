@@ -13,7 +13,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
-from broker.placement.repairing import repair
 from placement_baselines import Answer, greedy_cheapest, pulp_cbc, scipy_milp
 from placement_laminar import Laminar
 from placement_site import make_snapshot
@@ -23,6 +22,7 @@ from broker.placement.checking import check_plan
 from broker.placement.plan import Placement, Plan
 from broker.placement.planning import make_plan
 from broker.placement.recount import Site
+from broker.placement.repairing import repair
 from broker.placement.scoring import Score, score
 from broker.placement.snapshot import Running, Snapshot
 from broker.solver import Program, solve

@@ -104,7 +104,15 @@ def _search(
 
 
 def _gpu_values(form: Formulation) -> Floats:
-    found = _search(replace(form, is_integer=np.zeros(0, dtype=np.bool_)), form.money, 0)
+    """Return the price of a site's GPUs in the linear program.
+
+    Limits of single columns that say no more than the site's GPUs do are left out: they would take
+    a part of the price.
+    """
+    upper = form.upper.copy()
+    upper[: form.replicas] = np.inf
+    relaxed = replace(form, upper=upper, is_integer=np.zeros(0, dtype=np.bool_))
+    found = _search(relaxed, form.money, 0)
     return np.maximum(-found.row_duals[: form.site_rows], 0.0)
 
 

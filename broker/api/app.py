@@ -35,6 +35,7 @@ from broker.api.routes import (
     market,
     metrics,
     offers,
+    plans,
     pools,
     prices,
     providers,
@@ -48,6 +49,7 @@ from broker.api.routes import (
 from broker.api.sign_ins import SignIns
 from broker.api.wire.capacity import CapacityBatch, CapacityRequest
 from broker.api.wire.leases import Heartbeat, HeartbeatBatch
+from broker.api.wire.plans import PlanRequest
 from broker.api.wire.problem import Problem
 from broker.api.wiring import Wiring, require_guarded
 from broker.clock import Clock, Ticks, ticks_now, utc_now
@@ -72,6 +74,7 @@ V1_ROUTERS: tuple[APIRouter, ...] = (
     ledger.router,
     market.router,
     offers.router,
+    plans.router,
     pools.router,
     prices.router,
     providers.router,
@@ -91,6 +94,7 @@ DESCRIBED_HERE: tuple[type[BaseModel], ...] = (
     CapacityRequest,
     Heartbeat,
     HeartbeatBatch,
+    PlanRequest,
 )
 """Models that FastAPI does not see: those of problems, and of bodies that are read by ourselves."""
 

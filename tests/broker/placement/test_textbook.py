@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.placement_site import make_snapshot
-from broker.placement.exact import best_placements, check_bound
+from broker.placement.textbook import best_placements, check_bound
 from broker.placement.scoring import score
 from broker.placement.violations import Wrong
 from tests.broker.placement.known_plan import PLAN, SNAPSHOT

@@ -167,9 +167,7 @@ def plan_live(
         return known
     begun = effort.ticks()
     current = _running(database, asking)
-    live = live_snapshot(
-        database, as_of=clock(), with_confidential=asking.with_confidential
-    )
+    live = live_snapshot(database, as_of=clock(), with_confidential=asking.with_confidential)
     made = make_from_snapshot(
         live.snapshot, current=current, notes=live.left_out, effort=effort, begun=begun
     )

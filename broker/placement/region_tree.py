@@ -1,7 +1,7 @@
 """Where regions lie: suppliers' names of regions put under areas, areas under continents.
 
-The table beside this file gives for each area the beginnings of region names that lie in it; the
-longest that fits decides. A region that none fits hangs under the world: it serves demand that may
+The table beside this file gives for each area the beginnings of region names that lie in it, or
+whole names where a `$` ends them; the longest that fits decides. A region that none fits hangs under the world: it serves demand that may
 be served from anywhere, and no other.
 """
 
@@ -16,6 +16,8 @@ from broker.placement.snapshot import TreeNode
 
 ROOT = "world"
 
+_END = "$"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegionTree:
@@ -27,7 +29,8 @@ class RegionTree:
     def area_of(self, region: str) -> str:
         """Return the smallest known area that a region lies in; the world where none is known."""
         name = folded(region)
-        fitting = (prefix for prefix in self.area_by_prefix if name.startswith(prefix))
+        whole = f"{name}{_END}"
+        fitting = (prefix for prefix in self.area_by_prefix if whole.startswith(prefix))
         longest = max(fitting, key=len, default=None)
         return ROOT if longest is None else self.area_by_prefix[longest]
 
@@ -47,9 +50,7 @@ def region_tree() -> RegionTree:
     rows = list(csv.DictReader(text.splitlines()))
     return RegionTree(
         nodes=tuple(TreeNode(node=row["node"], parent=row["parent"] or None) for row in rows),
-        area_by_prefix={
-            prefix: row["node"] for row in rows for prefix in row["regions"].split()
-        },
+        area_by_prefix={prefix: row["node"] for row in rows for prefix in row["regions"].split()},
     )
 
 

@@ -14,7 +14,7 @@ from broker.api.json_body import JSON, described_body
 from broker.api.problems import described
 from broker.api.wire.plans import PlanList, PlanOut, PlanRequest
 from broker.api.wiring import Caller, Wiring, WiringDep, requires
-from broker.errors import BadInputError, MediaTypeError
+from broker.errors import MediaTypeError
 from broker.flows.offer_query import confidential_suppliers
 from broker.flows.plan_placement import (
     LONGEST_BUDGET_SECONDS,

@@ -225,7 +225,5 @@ def _without_offers(plan: dict[str, Any], hidden: Collection[str]) -> dict[str, 
         "bound_per_hour": None,
         "gap_variable": None,
         "gap_managed": None,
-        "shadow_prices": [
-            each for each in plan["shadow_prices"] if each["pool"] not in hidden
-        ],
+        "shadow_prices": [each for each in plan["shadow_prices"] if each["pool"] not in hidden],
     }

@@ -32,7 +32,11 @@ def upgrade() -> None:
         sa.Column("principal", sa.String(), nullable=True),
         sa.Column("idempotency_key", sa.String(), nullable=True),
         sa.Column("fingerprint", sa.String(), nullable=True),
-        sa.ForeignKeyConstraint(["parent_id"], ["placement_plan.id"], name=op.f("fk_placement_plan_parent_id_placement_plan")),
+        sa.ForeignKeyConstraint(
+            ["parent_id"],
+            ["placement_plan.id"],
+            name=op.f("fk_placement_plan_parent_id_placement_plan"),
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_placement_plan")),
         sa.UniqueConstraint("principal", "idempotency_key", name="uq_placement_plan_key"),
     )

@@ -26,6 +26,11 @@ class Scope(StrEnum):
     PLANS_READ = "plans:read"
     PLANS_WRITE = "plans:write"
     """Have placement planned."""
+    DEMAND_READ = "demand:read"
+    DEMAND_WRITE = "demand:write"
+    """Forecasts, and the profiles of models."""
+    DEMAND_METER = "demand:meter"
+    """Report what was metered."""
     AUDIT_READ = "audit:read"
     KEYS_ADMIN = "keys:admin"
 
@@ -48,6 +53,7 @@ _READS: Final = frozenset(
         Scope.LEDGER_READ,
         Scope.CAPACITY_READ,
         Scope.PLANS_READ,
+        Scope.DEMAND_READ,
     }
 )
 _WRITES: Final = frozenset(
@@ -57,6 +63,7 @@ _WRITES: Final = frozenset(
         Scope.RENEWALS_WRITE,
         Scope.ALERTS_WRITE,
         Scope.PLANS_WRITE,
+        Scope.DEMAND_WRITE,
     }
 )
 _SCOPES_OF: Final = {
@@ -68,6 +75,8 @@ _SCOPES_OF: Final = {
             Scope.CAPACITY_WRITE,
             Scope.PLANS_READ,
             Scope.PLANS_WRITE,
+            Scope.DEMAND_READ,
+            Scope.DEMAND_METER,
         }
     ),
     Role.PROCUREMENT: _READS | _WRITES,

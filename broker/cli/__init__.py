@@ -11,6 +11,7 @@ from broker.cli import (
     capacity,
     contracts,
     database,
+    demand,
     holdings,
     keys,
     ledger,
@@ -45,6 +46,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(capacity.app, name="capacity")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(database.app, name="db")
+app.add_typer(demand.app, name="demand")
 app.add_typer(holdings.app, name="holdings")
 app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")

@@ -82,6 +82,7 @@ def plan(
     budget = settings.plan_budget_seconds if budget_seconds is None else budget_seconds
     asking = Asking(
         actor=actor(),
+        on=settings.as_of,
         current=None if current is None else read_placements(read_document(current)),
     )
     document = None if snapshot is None else read_document(snapshot)

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import typer
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from broker.cli.console import plain_text, print_table
+from broker.cli import console
+from broker.cli.console import plain_text
 from broker.placement.plan import Move, Plan, PlanStatus
 from broker.store.plans import PlanEntry
 from pricing.money import priced
@@ -59,7 +60,7 @@ def print_entries(entries: list[PlanEntry]) -> None:
     if not entries:
         typer.echo("no plan is on record; make one: tonnage plan")
         return
-    print_table(
+    console.print_table(
         ("plan", "made", "as of", "by", "from", "status", "hash", "after"),
         [
             (
@@ -83,6 +84,18 @@ def gap_text(gap: float | None) -> str:
     return "unknown" if gap is None else f"{gap:.2%}"
 
 
+def _table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    numeric: Collection[str],
+    title: str,
+) -> None:
+    """Print a table under its title, which may be wider than the table."""
+    typer.echo(f"\n{title}")
+    console.print_table(columns, rows, numeric=numeric)
+
+
 def _so_far(plan: Plan) -> str:
     return (
         f"{plan.status}: {plan.cost_per_hour.money:,.2f} $/h, gap {gap_text(plan.gap_variable)}; "
@@ -92,7 +105,7 @@ def _so_far(plan: Plan) -> str:
 
 def _print_cost(plan: Plan) -> None:
     cost = plan.cost_per_hour
-    print_table(
+    _table(
         ("", "$ per hour"),
         [
             ("purchases", f"{cost.new:,.2f}"),
@@ -103,7 +116,7 @@ def _print_cost(plan: Plan) -> None:
             ("contracts, paid anyway", f"{cost.sunk:,.2f}"),
         ],
         numeric=("$ per hour",),
-        title="\ncost",
+        title="cost",
     )
     typer.echo(
         f"gap {gap_text(plan.gap_variable)} of what is to decide, "
@@ -116,11 +129,11 @@ def _print_placements(plan: Plan) -> None:
         typer.echo("\nnothing is placed")
         return
     ordered = sorted(plan.placements, key=lambda each: (each.model, each.config, each.pool))
-    print_table(
+    _table(
         ("model", "config", "pool", "replicas"),
         [(each.model, each.config, each.pool, each.replicas) for each in ordered],
         numeric=("replicas",),
-        title="\nplacements",
+        title="placements",
     )
 
 
@@ -128,7 +141,7 @@ def _print_purchases(plan: Plan) -> None:
     if not plan.purchases:
         typer.echo("\nnothing to buy")
         return
-    print_table(
+    _table(
         ("pool", "GPUs", "$ per GPU-hour", "$ per hour"),
         [
             (
@@ -140,49 +153,49 @@ def _print_purchases(plan: Plan) -> None:
             for each in plan.purchases
         ],
         numeric=("GPUs", "$ per GPU-hour", "$ per hour"),
-        title="\nto buy",
+        title="to buy",
     )
 
 
 def _print_shortfalls(plan: Plan) -> None:
     rate = "tokens/s"
     if plan.unserved:
-        print_table(
+        _table(
             ("model", "class", "node", rate),
             [
                 (each.model, each.class_name, each.node, f"{each.tokens_per_second:,.1f}")
                 for each in plan.unserved
             ],
             numeric=(rate,),
-            title="\nnot served",
+            title="not served",
         )
     if plan.survival_shortfall:
-        print_table(
+        _table(
             ("model", "inside", "if this is lost", rate),
             [
                 (each.model, each.scope, each.provider, f"{each.tokens_per_second:,.1f}")
                 for each in plan.survival_shortfall
             ],
             numeric=(rate,),
-            title="\nlacking if a provider is lost",
+            title="lacking if a provider is lost",
         )
     if plan.gold_shortfall:
-        print_table(
+        _table(
             ("model", rate),
             [(each.model, f"{each.tokens_per_second:,.1f}") for each in plan.gold_shortfall],
             numeric=(rate,),
-            title="\nlacking on gold providers",
+            title="lacking on gold providers",
         )
 
 
 def _print_moves(plan: Plan) -> None:
     if not plan.moves:
         return
-    print_table(
+    _table(
         ("model", "from", "to", "replicas", "saves $ per hour"),
         [_move(each) for each in plan.moves],
         numeric=("replicas", "saves $ per hour"),
-        title="\nmoves",
+        title="moves",
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Protocol
 
 from sqlalchemy.exc import IntegrityError
@@ -77,7 +78,7 @@ class Asking:
     That is `current`, or the placements of the plan on record with the id `current_plan`; without
     either, what the snapshot says. With a `key`, whoever asks the same again gets the plan that was
     made. Without `with_confidential`, a plan from the books leaves suppliers out whose terms keep
-    their answers within the team that buys.
+    their answers within the team that buys; `on` is the day that counts as today, if another does.
     """
 
     actor: str
@@ -85,6 +86,7 @@ class Asking:
     current_plan: str | None = None
     key: PlanKey | None = None
     with_confidential: bool = True
+    on: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,7 +169,10 @@ def plan_live(
         return known
     begun = effort.ticks()
     current = _running(database, asking)
-    live = live_snapshot(database, as_of=clock(), with_confidential=asking.with_confidential)
+    as_of = clock()
+    if asking.on is not None:
+        as_of = datetime.combine(asking.on, as_of.timetz())
+    live = live_snapshot(database, as_of=as_of, with_confidential=asking.with_confidential)
     made = make_from_snapshot(
         live.snapshot, current=current, notes=live.left_out, effort=effort, begun=begun
     )

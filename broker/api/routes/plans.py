@@ -69,6 +69,7 @@ def make(
     asked = _asked(values_of(body, name="the body"), wiring)
     asking = Asking(
         actor=caller.actor,
+        on=wiring.settings.as_of,
         current_plan=asked.current_plan,
         key=_key(request, caller, body),
         with_confidential=Scope.PRICES_WRITE in caller.scopes,

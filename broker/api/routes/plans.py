@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response, status
@@ -29,6 +30,7 @@ from broker.flows.plan_placement import (
 )
 from broker.placement.json_fields import FaultCode, Faults, Fields
 from broker.placement.json_text import values_of
+from broker.settings import Settings
 from broker.store.grants import BusyError
 from broker.store.paging import id_in, token_after
 from broker.store.plans import MOST_PLANS, USUAL_PLANS, PlanKey, PlanKind, StoredPlan
@@ -42,6 +44,15 @@ PlanId = Annotated[str, Path(max_length=64, description="the id of a plan")]
 _OPTIONAL_KEY: Final[dict[str, Any]] = {
     "parameters": [{**KEY_PARAMETER["parameters"][0], "required": False}]
 }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Asked:
+    """What a body asks for; without a snapshot, the books."""
+
+    snapshot: object
+    budget_seconds: float
+    current_plan: str | None
 
 
 async def _body(request: Request) -> bytes:
@@ -66,7 +77,7 @@ def make(
     body: Annotated[bytes, Depends(_body)],
 ) -> PlanOut:
     """Plan placement of a snapshot, or of the books as they stand, and keep the plan."""
-    asked = _asked(values_of(body, name="the body"), wiring)
+    asked = _asked(values_of(body, name="the body"), wiring.settings)
     asking = Asking(
         actor=caller.actor,
         on=wiring.settings.as_of,
@@ -74,9 +85,9 @@ def make(
         key=_key(request, caller, body),
         with_confidential=Scope.PRICES_WRITE in caller.scopes,
     )
-    effort = Effort(budget_seconds=asked.budget_seconds or wiring.settings.plan_budget_seconds)
+    effort = Effort(budget_seconds=asked.budget_seconds)
     with _turn(wiring):
-        if asked.live:
+        if asked.snapshot is None:
             made = plan_live(wiring.database, asking, clock=wiring.clock, effort=effort)
         else:
             made = plan_snapshot(
@@ -106,7 +117,7 @@ def one(wiring: WiringDep, caller: Reader, plan_id: PlanId) -> PlanOut:
     return _seen(show_plan(wiring.database, plan_id), caller)
 
 
-def _asked(document: object, wiring: Wiring) -> PlanRequest:
+def _asked(document: object, settings: Settings) -> _Asked:
     """Return what a body asks for; its snapshot is read by the flow. Raises BadInputError."""
     faults = Faults()
     fields = Fields(faults, document, "", tuple(PlanRequest.model_fields))
@@ -115,17 +126,18 @@ def _asked(document: object, wiring: Wiring) -> PlanRequest:
     if is_live == (snapshot is not None):
         message = 'send either "snapshot" or "live": true'
         faults.add(FaultCode.CONTRADICTION, "snapshot", message)
-    budget = fields.number(
-        "budget_seconds",
-        least=SHORTEST_BUDGET_SECONDS,
-        most=LONGEST_BUDGET_SECONDS,
-        default=wiring.settings.plan_budget_seconds,
+    asked = _Asked(
+        snapshot=None if is_live else snapshot,
+        budget_seconds=fields.number(
+            "budget_seconds",
+            least=SHORTEST_BUDGET_SECONDS,
+            most=LONGEST_BUDGET_SECONDS,
+            default=settings.plan_budget_seconds,
+        ),
+        current_plan=fields.name_or_none("current_plan"),
     )
-    current_plan = fields.name_or_none("current_plan")
     faults.refuse("this request")
-    return PlanRequest.model_construct(
-        snapshot=snapshot, live=is_live, budget_seconds=budget, current_plan=current_plan
-    )
+    return asked
 
 
 def _key(request: Request, caller: Caller, body: bytes) -> PlanKey | None:

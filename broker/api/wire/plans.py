@@ -120,8 +120,8 @@ class SecondsOut(BaseModel):
     total: float
 
 
-class PlanEntryOut(BaseModel):
-    """A plan in a list."""
+class PlanHead(BaseModel):
+    """Which plan it is, and how it came about."""
 
     id: str
     created_at: datetime
@@ -132,13 +132,17 @@ class PlanEntryOut(BaseModel):
     hash: str = Field(description="of what is to be done: equal plans have equal ones")
     parent_id: str | None = Field(description="the plan that ran when this one was made")
 
+
+class PlanEntryOut(PlanHead):
+    """A plan in a list."""
+
     @classmethod
     def of(cls, entry: PlanEntry) -> PlanEntryOut:
         """Return a plan in a list."""
         return cls.model_validate(_head(entry))
 
 
-class PlanOut(PlanEntryOut):
+class PlanOut(PlanHead):
     """A plan on record, with all that it says."""
 
     placements: list[PlacementOut]

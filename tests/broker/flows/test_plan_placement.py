@@ -14,6 +14,7 @@ from broker.flows.plan_placement import (
     plan_snapshot,
     show_plan,
 )
+from broker.placement.plan import Plan
 from broker.placement.plan_json import read_plan
 from broker.placement.snapshot import Running
 from broker.placement.snapshot_reading import read_snapshot
@@ -128,7 +129,7 @@ def test_what_ran_on_a_pool_that_is_gone_is_told_and_left_out() -> None:
 
 def test_the_budget_and_the_time_since_the_snapshot_came_reach_the_planner() -> None:
     planner = FakePlanner()
-    heard = []
+    heard: list[Plan] = []
 
     make_from_document(
         a_snapshot_document(),

@@ -27,6 +27,7 @@ from broker.api.routes import (
     capacity_events,
     capacity_requests,
     contracts,
+    demand,
     health,
     holdings,
     keys,
@@ -34,7 +35,9 @@ from broker.api.routes import (
     ledger,
     market,
     metrics,
+    models,
     offers,
+    plans,
     pools,
     prices,
     providers,
@@ -48,6 +51,7 @@ from broker.api.routes import (
 from broker.api.sign_ins import SignIns
 from broker.api.wire.capacity import CapacityBatch, CapacityRequest
 from broker.api.wire.leases import Heartbeat, HeartbeatBatch
+from broker.api.wire.plans import PlanRequest
 from broker.api.wire.problem import Problem
 from broker.api.wiring import Wiring, require_guarded
 from broker.clock import Clock, Ticks, ticks_now, utc_now
@@ -66,12 +70,15 @@ V1_ROUTERS: tuple[APIRouter, ...] = (
     capacity_events.router,
     capacity_requests.router,
     contracts.router,
+    demand.router,
     holdings.router,
     keys.router,
     leases.router,
     ledger.router,
     market.router,
+    models.router,
     offers.router,
+    plans.router,
     pools.router,
     prices.router,
     providers.router,
@@ -91,6 +98,7 @@ DESCRIBED_HERE: tuple[type[BaseModel], ...] = (
     CapacityRequest,
     Heartbeat,
     HeartbeatBatch,
+    PlanRequest,
 )
 """Models that FastAPI does not see: those of problems, and of bodies that are read by ourselves."""
 

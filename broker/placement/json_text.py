@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from decimal import Decimal
 
 from broker.errors import BadInputError
@@ -41,7 +42,6 @@ def _decimal(text: str) -> Decimal:
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
-        seen: set[str] = set()
-        twice = next(name for name, _ in pairs if name in seen or seen.add(name))
-        raise BadInputError(f"the key {shown(twice)} stands twice in one object; take one out")
+        name, _ = Counter(name for name, _ in pairs).most_common(1)[0]
+        raise BadInputError(f"the key {shown(name)} stands twice in one object; take one out")
     return found

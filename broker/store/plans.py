@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy.orm import load_only
+import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from broker.errors import NotFoundError
@@ -16,10 +16,14 @@ from broker.placement.plan import Plan, PlanStatus
 from broker.placement.plan_json import plan_document
 from broker.placement.snapshot import Snapshot
 from broker.placement.snapshot_json import snapshot_document
-from broker.store.tables import PlanRow
+from broker.store.tables import PlanRow, Table
 
 MOST_PLANS: Final = 500
 USUAL_PLANS: Final = 50
+
+_PLANS = Table.metadata.tables[PlanRow.__tablename__]
+_LISTED = [column for column in _PLANS.c if column.name not in {"snapshot", "plan"}]
+"""A list does without what makes a plan large."""
 
 
 class PlanKind(StrEnum):
@@ -62,6 +66,7 @@ class StoredPlan:
     snapshot: dict[str, Any]
     plan: dict[str, Any]
     fingerprint: str | None = None
+    is_replayed: bool = False  # made for an earlier request with the same key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,24 +136,13 @@ def plan_entries(
     session: Session, *, limit: int = USUAL_PLANS, before: str | None = None
 ) -> list[PlanEntry]:
     """Return the newest plans, or those made before one of them; without what they say."""
-    query = select(PlanRow).options(load_only(*_LISTED)).order_by(col(PlanRow.id).desc())
+    query = sa.select(*_LISTED).order_by(_PLANS.c.id.desc()).limit(limit)
     if before is not None:
-        query = query.where(col(PlanRow.id) < before)
-    return [_entry(row) for row in session.exec(query.limit(limit))]
+        query = query.where(_PLANS.c.id < before)
+    return [_entry(row) for row in session.execute(query)]
 
 
-_LISTED = (
-    col(PlanRow.created_at),
-    col(PlanRow.as_of),
-    col(PlanRow.actor),
-    col(PlanRow.kind),
-    col(PlanRow.status),
-    col(PlanRow.digest),
-    col(PlanRow.parent_id),
-)
-
-
-def _entry(row: PlanRow) -> PlanEntry:
+def _entry(row: Any) -> PlanEntry:
     return PlanEntry(
         id=row.id,
         created_at=row.created_at,

@@ -23,6 +23,9 @@ class Scope(StrEnum):
     """Ask for GPUs, and hold, renew and give back leases of one's own."""
     CAPACITY_ADMIN = "capacity:admin"
     """Pools, quotas, and the leases of anybody."""
+    PLANS_READ = "plans:read"
+    PLANS_WRITE = "plans:write"
+    """Have placement planned."""
     DEMAND_READ = "demand:read"
     DEMAND_WRITE = "demand:write"
     """Forecasts, and the profiles of models."""
@@ -49,6 +52,7 @@ _READS: Final = frozenset(
         Scope.ALERTS_READ,
         Scope.LEDGER_READ,
         Scope.CAPACITY_READ,
+        Scope.PLANS_READ,
         Scope.DEMAND_READ,
     }
 )
@@ -58,6 +62,7 @@ _WRITES: Final = frozenset(
         Scope.PRICES_WRITE,
         Scope.RENEWALS_WRITE,
         Scope.ALERTS_WRITE,
+        Scope.PLANS_WRITE,
         Scope.DEMAND_WRITE,
     }
 )
@@ -68,6 +73,8 @@ _SCOPES_OF: Final = {
             Scope.PRICES_READ,
             Scope.CAPACITY_READ,
             Scope.CAPACITY_WRITE,
+            Scope.PLANS_READ,
+            Scope.PLANS_WRITE,
             Scope.DEMAND_READ,
             Scope.DEMAND_METER,
         }

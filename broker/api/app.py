@@ -37,6 +37,7 @@ from broker.api.routes import (
     metrics,
     models,
     offers,
+    plans,
     pools,
     prices,
     providers,
@@ -50,6 +51,7 @@ from broker.api.routes import (
 from broker.api.sign_ins import SignIns
 from broker.api.wire.capacity import CapacityBatch, CapacityRequest
 from broker.api.wire.leases import Heartbeat, HeartbeatBatch
+from broker.api.wire.plans import PlanRequest
 from broker.api.wire.problem import Problem
 from broker.api.wiring import Wiring, require_guarded
 from broker.clock import Clock, Ticks, ticks_now, utc_now
@@ -76,6 +78,7 @@ V1_ROUTERS: tuple[APIRouter, ...] = (
     market.router,
     models.router,
     offers.router,
+    plans.router,
     pools.router,
     prices.router,
     providers.router,
@@ -95,6 +98,7 @@ DESCRIBED_HERE: tuple[type[BaseModel], ...] = (
     CapacityRequest,
     Heartbeat,
     HeartbeatBatch,
+    PlanRequest,
 )
 """Models that FastAPI does not see: those of problems, and of bodies that are read by ourselves."""
 

@@ -16,6 +16,7 @@ from broker.cli import (
     keys,
     ledger,
     obligations,
+    plan,
     prices,
     providers,
     quotas,
@@ -50,6 +51,7 @@ app.add_typer(holdings.app, name="holdings")
 app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(obligations.app, name="obligations")
+app.add_typer(plan.app, name="plan")
 app.add_typer(prices.app, name="prices")
 app.add_typer(providers.app, name="providers")
 app.add_typer(quotas.app, name="quotas")

@@ -49,6 +49,7 @@ from broker.store.tables.offers import (
     QuotaRow,
     SpotPriceRow,
 )
+from broker.store.tables.plans import PlanRow
 from broker.store.tables.prices import (
     PriceImportRow,
     PriceLevelRow,
@@ -88,6 +89,7 @@ __all__ = [
     "OfferChangeRow",
     "OfferRow",
     "OutboxRow",
+    "PlanRow",
     "PollPlaceRow",
     "PollRow",
     "PollSkipRow",

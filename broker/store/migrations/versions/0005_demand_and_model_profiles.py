@@ -1,6 +1,6 @@
 """Demand forecasts, metered use and model profiles
 
-Revision: 0005, after 0003
+Revision: 0005, after 0004
 """
 
 import sqlalchemy as sa
@@ -10,7 +10,7 @@ from broker.store.columns import Micros, UtcTime
 from broker.store.triggers import create_triggers, drop_triggers
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

@@ -20,6 +20,8 @@ WRITES = {scope for scope in Scope if scope.endswith(":write")} - {Scope.CAPACIT
                 Scope.CAPACITY_WRITE,
                 Scope.DEMAND_READ,
                 Scope.DEMAND_METER,
+                Scope.PLANS_READ,
+                Scope.PLANS_WRITE,
             },
         ),
         (Role.PROCUREMENT, READS | WRITES),

@@ -8,7 +8,6 @@ from typing import Any
 
 from sqlmodel import Session
 
-from broker.capacity.model_names import pool_name
 from broker.clock import Clock
 from broker.contracts.sheets.issue import Code
 from broker.errors import BadInputError, Fault, NotFoundError
@@ -65,7 +64,7 @@ def set_model(
 ) -> StoredProfile:
     """Set the profile of one model; the same again changes nothing. BadInputError with all faults."""
     place = Place(value=document)
-    profile = read_model(place, gpu_name=pool_name)
+    profile = read_model(place)
     if profile is None:
         raise BadInputError("the profile cannot be taken; nothing was changed", tuple(place.faults))
     with database.writing() as session:
@@ -84,14 +83,14 @@ def end_model(database: Database, model: str, *, actor: str, clock: Clock) -> No
 
 def _read(content: bytes) -> tuple[tuple[ModelProfile, ...], tuple[Fault, ...]]:
     if not content.lstrip(b"\xef\xbb\xbf \t\r\n").startswith((b"{", b"[")):
-        return read_model_sheet(content, gpu_name=pool_name)
+        return read_model_sheet(content)
     try:
         document = json.loads(content)
     except (ValueError, RecursionError) as problem:
         line = getattr(problem, "lineno", None)
         message = "this is not JSON from here on; check quotes and commas"
         return (), (Fault(code=Code.BAD_QUOTING.value, message=message, line=line),)
-    return read_models(document, gpu_name=pool_name)
+    return read_models(document)
 
 
 def _put(session: Session, profiles: Iterable[ModelProfile], stamp: Stamp) -> list[ModelProfile]:

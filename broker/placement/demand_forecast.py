@@ -11,6 +11,7 @@ rate(q) = P50 x (P90 / P50) ^ (z(q) / z(0.9)), z being the quantile of the norma
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -95,7 +96,7 @@ def rate_at(p50: Decimal, p90: Decimal, *, quantile: float) -> float:
         return float(p90)
     if p50 == 0:
         return 0.0 if quantile < _MEDIAN else float(p90)
-    return float(p50) * float(p90 / p50) ** (NormalDist().inv_cdf(quantile) / _Z_HIGH)
+    return float(p50) * math.pow(p90 / p50, NormalDist().inv_cdf(quantile) / _Z_HIGH)
 
 
 def in_force(forecasts: Iterable[Forecast]) -> tuple[Forecast, ...]:

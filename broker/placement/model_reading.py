@@ -17,7 +17,6 @@ planned with.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final
@@ -61,26 +60,22 @@ THROUGHPUT_FIELDS: Final = frozenset(
     {"class", "tokens_per_second", "basis", "source", "as_of", "conditions"}
 )
 
-GpuName = Callable[[str], str]
-"""Returns the name that pools bear for a GPU, however it is spelt."""
+_NO_MEMORY: Final = ModelMemory(parameters_billion=Decimal(1), kv_bytes_per_token=0)
+"""Stands in a profile that is refused: so all its other fields are read, and told, too."""
 
 
-def read_models(
-    content: object, *, gpu_name: GpuName = str
-) -> tuple[tuple[ModelProfile, ...], tuple[Fault, ...]]:
+def read_models(content: object) -> tuple[tuple[ModelProfile, ...], tuple[Fault, ...]]:
     """Return the profiles of a document, and everything wrong with it. Never raises on content."""
     root = Place(value=content)
     if not root.is_object(frozenset({"models"})):
         return (), tuple(root.faults)
-    found = [
-        read_model(place, gpu_name=gpu_name) for place in root.at("models").items(what="model")
-    ]
+    found = [read_model(place) for place in root.at("models").items(what="model")]
     profiles = [profile for profile in found if profile is not None]
     _refuse_twice(root.at("models"), [profile.model for profile in profiles], "model")
     return tuple(profiles), tuple(root.faults)
 
 
-def read_model(place: Place, *, gpu_name: GpuName = str) -> ModelProfile | None:
+def read_model(place: Place) -> ModelProfile | None:
     """Return the profile at a place; None with the reasons among the place's faults."""
     before = len(place.faults)
     if not place.is_object(MODEL_FIELDS):
@@ -88,29 +83,29 @@ def read_model(place: Place, *, gpu_name: GpuName = str) -> ModelProfile | None:
     memory = _memory(place.at("memory"))
     classes = _classes(place.at("classes"))
     configs = [
-        _config(each, memory=memory, classes=classes, gpu_name=gpu_name)
+        _config(each, memory=memory, classes=classes)
         for each in place.at("configs").items(what="configuration")
     ]
     model = place.at("model").read(cell.name)
     whole = tuple(config for config in configs if config is not None)
     _refuse_twice(place.at("configs"), [config.config for config in whole], "config")
-    profile = {
-        "priority": place.at("priority").or_else(
-            partial(cell.whole, least=0, most=HIGHEST_PRIORITY), DEFAULT_PRIORITY
-        ),
-        "headroom": place.at("headroom").or_else(cell.number, Decimal(0)),
-        "survival": place.at("survival").or_else(cell.share, Decimal(0)),
-        "survival_scope": place.at("survival_scope").or_else(
-            cell.one_of(SurvivalScope), SurvivalScope.PARENT
-        ),
-        "max_spot_share": place.at("max_spot_share").or_else(cell.share, Decimal(0)),
-        "min_gold_share": place.at("min_gold_share").or_else(cell.share, Decimal(0)),
-        "start_cost": place.at("start_cost").or_else(cell.number, Decimal(0)),
-        "counted": place.at("counted").or_else(cell.one_of(Counted), Counted.OUTPUT),
-    }
-    if len(place.faults) > before or model is None or memory is None:
-        return None
-    return ModelProfile(model=model, memory=memory, configs=whole, classes=classes, **profile)
+    priority = partial(cell.whole, least=0, most=HIGHEST_PRIORITY)
+    scope = cell.one_of(SurvivalScope)
+    profile = ModelProfile(
+        model=model or "",
+        memory=memory or _NO_MEMORY,
+        configs=whole,
+        classes=classes,
+        priority=place.at("priority").or_else(priority, DEFAULT_PRIORITY),
+        headroom=place.at("headroom").or_else(cell.number, Decimal(0)),
+        survival=place.at("survival").or_else(cell.share, Decimal(0)),
+        survival_scope=place.at("survival_scope").or_else(scope, SurvivalScope.PARENT),
+        max_spot_share=place.at("max_spot_share").or_else(cell.share, Decimal(0)),
+        min_gold_share=place.at("min_gold_share").or_else(cell.share, Decimal(0)),
+        start_cost=place.at("start_cost").or_else(cell.number, Decimal(0)),
+        counted=place.at("counted").or_else(cell.one_of(Counted), Counted.OUTPUT),
+    )
+    return profile if len(place.faults) == before else None
 
 
 def model_document(profile: ModelProfile) -> dict[str, Any]:
@@ -186,7 +181,7 @@ def _classes(place: Place) -> tuple[str, ...]:
 
 
 def _config(
-    place: Place, *, memory: ModelMemory | None, classes: tuple[str, ...], gpu_name: GpuName
+    place: Place, *, memory: ModelMemory | None, classes: tuple[str, ...]
 ) -> ConfigProfile | None:
     if not place.is_object(CONFIG_FIELDS):
         return None
@@ -204,11 +199,11 @@ def _config(
         return None
     read = ConfigProfile(
         config=config,
-        gpu_model=gpu_name(str(place.at("gpu_model").value)),
+        gpu_model=_pool_name(gpu),
         gpus=gpus,
         precision=precision,
         throughput=throughput,
-        memory_gb=memory_gb,
+        memory_gb=memory_gb if memory_gb is not None else _memory_beyond_its_name(gpu),
         weights_gb=weights_gb,
     )
     if memory is not None:
@@ -271,6 +266,20 @@ def _gpu(text: str) -> Gpu:
         return canonical_gpu(text)
     except UnknownGpuError as unknown:
         raise CellRefusedError(Code.UNKNOWN_GPU, str(unknown)) from unknown
+
+
+def _pool_name(gpu: Gpu) -> str:
+    """Return the name that pools bear: the model, or the part where it is sold in several forms."""
+    is_sold_in_forms = canonical_gpu(gpu.model).part is None
+    return gpu.part if gpu.part is not None and is_sold_in_forms else gpu.model
+
+
+def _memory_beyond_its_name(gpu: Gpu) -> Decimal | None:
+    """Return the memory that the spelling told and the name that is kept would not: A100 80GB."""
+    by_name = gpu_memory_gb(canonical_gpu(_pool_name(gpu)))
+    if gpu.memory_gb is None or gpu.memory_gb == by_name:
+        return None
+    return Decimal(gpu.memory_gb)
 
 
 def _refuse_twice(place: Place, names: list[str], what: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from broker.contracts.named_rows import Columns, RowReading, read_rows
 from broker.contracts.sheets.issue import Code
 from broker.errors import Fault
-from broker.placement.model_reading import DEFAULT_CLASS, GpuName, read_models
+from broker.placement.model_reading import DEFAULT_CLASS, read_models
 from broker.placement.throughput_profile import ModelProfile
 
 _OF_MODEL: Final = (
@@ -48,9 +48,7 @@ class _Document:
     faults: list[Fault] = field(default_factory=list)
 
 
-def read_model_sheet(
-    content: bytes, *, gpu_name: GpuName = str
-) -> tuple[tuple[ModelProfile, ...], tuple[Fault, ...]]:
+def read_model_sheet(content: bytes) -> tuple[tuple[ModelProfile, ...], tuple[Fault, ...]]:
     """Return the profiles of a sheet, and everything wrong with it. Never raises on content."""
     rows, faults = read_rows(content, MODEL_COLUMNS)
     made = _Document(faults=faults)
@@ -58,7 +56,7 @@ def read_model_sheet(
         _add(made, row)
     if not made.models:
         return (), tuple(made.faults)
-    profiles, wrong = read_models({"models": made.models}, gpu_name=gpu_name)
+    profiles, wrong = read_models({"models": made.models})
     told = [*made.faults, *(_by_line(fault, made.lines) for fault in wrong)]
     return profiles, tuple(sorted(told, key=lambda fault: fault.line or 0))
 

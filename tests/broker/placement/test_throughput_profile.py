@@ -92,7 +92,7 @@ def test_every_published_figure_names_its_source_and_a_gpu_that_is_known() -> No
 
 def test_a_b200_is_ahead_of_an_h100_by_what_the_overview_measured() -> None:
     rates = {
-        figure.gpu_model: figure.tokens_per_second_per_gpu
+        figure.gpu_model: int(figure.tokens_per_second_per_gpu)
         for figure in published()
         if figure.model == "Llama-3.3-70B"
         and figure.input_tokens == figure.output_tokens == 1000

@@ -189,7 +189,7 @@ def _print_shortfalls(plan: Plan) -> None:
 
 
 def _print_moves(plan: Plan) -> None:
-    if not plan.moves:
+    if all(each.source is None for each in plan.moves):  # nothing ran: the placements say it all
         return
     _table(
         ("model", "from", "to", "replicas", "saves $ per hour"),

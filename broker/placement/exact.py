@@ -104,7 +104,13 @@ def _search(
 
 
 def _gpu_values(form: Formulation) -> Floats:
-    found = _search(replace(form, is_integer=np.zeros(0, dtype=np.bool_)), form.money, 0)
+    """Return the price of the GPU rows; limits of single columns would hide part of it."""
+    upper = form.upper.copy()
+    upper[: form.replicas] = np.inf
+    divisible = replace(form, upper=upper, is_integer=np.zeros(0, dtype=np.bool_))
+    found = _search(divisible, form.money, 0)
+    if not len(found.values):
+        return np.zeros(form.site_rows)
     return np.maximum(-found.row_duals[: form.site_rows], 0.0)
 
 

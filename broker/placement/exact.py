@@ -104,15 +104,13 @@ def _search(
 
 
 def _gpu_values(form: Formulation) -> Floats:
-    """Return the price of a site's GPUs in the linear program.
-
-    Limits of single columns that say no more than the site's GPUs do are left out: they would take
-    a part of the price.
-    """
+    """Return the price of the GPU rows; limits of single columns would hide part of it."""
     upper = form.upper.copy()
     upper[: form.replicas] = np.inf
-    relaxed = replace(form, upper=upper, is_integer=np.zeros(0, dtype=np.bool_))
-    found = _search(relaxed, form.money, 0)
+    divisible = replace(form, upper=upper, is_integer=np.zeros(0, dtype=np.bool_))
+    found = _search(divisible, form.money, 0)
+    if not len(found.values):
+        return np.zeros(form.site_rows)
     return np.maximum(-found.row_duals[: form.site_rows], 0.0)
 
 

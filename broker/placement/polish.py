@@ -90,6 +90,8 @@ class Polisher:
                 "mip_abs_gap": max(0.02, effort.gap_share * abs(task.known_cost)),
                 "mip_max_nodes": effort.most_nodes,
                 "mip_heuristic_run_feasibility_jump": False,
+                "mip_heuristic_run_rens": False,
+                "mip_heuristic_run_rins": False,
                 "mip_allow_restart": False,
                 "mip_heuristic_effort": 0.02,
             },

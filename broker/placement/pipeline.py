@@ -17,7 +17,7 @@ from broker.placement.money_bound import money_bound
 from broker.placement.penalties import penalties_of
 from broker.placement.plan import Plan, Seconds
 from broker.placement.polish import Polisher
-from broker.placement.polishing import SOLVES_PER_SECOND, Allowance, polished
+from broker.placement.polishing import SOLVES_PER_SECOND, Allowance, lacking_in, polished
 from broker.placement.pricing_rounds import refined_prices, rough_prices
 from broker.placement.problem_building import Stage
 from broker.placement.reasons import shortfall_reasons
@@ -85,7 +85,13 @@ class Pipeline:
         polisher = Polisher(problem, merging, blocks_of(problem, merging, form, penalties), prices)
         goals = self._merit.goals
         for better in polished(
-            problem, merging, prices, polisher, start=self._replicas, allowance=allowance
+            problem,
+            merging,
+            prices,
+            polisher,
+            start=self._replicas,
+            lacking=lacking_in(merging.problem, form, prices.values),
+            allowance=allowance,
         ):
             if self._take(better):
                 self._tell()

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from broker.placement.formulation import Formulation
 from broker.placement.merging import Merged
 from broker.placement.polish import Bench, Effort, Polisher
 from broker.placement.pricing_rounds import Prices
@@ -30,7 +31,10 @@ _PASSES = (
     Effort(rent_share=0.3, most_nodes=20),
     Effort(rent_share=0.0, most_nodes=20),
 )
-_MENDING = Effort(rent_share=0.15, most_nodes=40)
+_MENDING = Effort(rent_share=0.15, most_nodes=10)
+_CLOSE = 1.02
+"""A model within this factor of what the linear program lets it lack is left as it is."""
+
 _HELPERS = 3
 """Models solved together with one that lacks something, so that they can make room for it."""
 
@@ -63,11 +67,12 @@ def polished(
     polisher: Polisher,
     *,
     start: Ints,
+    lacking: Sequence[tuple[float, ...]],
     allowance: Allowance,
 ) -> Iterator[Ints]:
     """Yield better and better replicas, one after each pass over the models."""
     bench = polisher.bench(start)
-    mend(problem, polisher, bench, allowance)
+    mend(problem, polisher, bench, unavoidable=lacking, allowance=allowance)
     yield bench.replicas.copy()
     for effort in _PASSES:
         for model in worst_first(problem, merging, prices, bench.replicas):
@@ -77,7 +82,7 @@ def polished(
         yield bench.replicas.copy()
         if allowance.searches <= 0 or allowance.was_cut:
             break
-    mend(problem, polisher, bench, allowance)
+    mend(problem, polisher, bench, unavoidable=lacking, allowance=allowance)
     yield bench.replicas.copy()
 
 
@@ -97,34 +102,54 @@ def worst_first(problem: Problem, merging: Merged, prices: Prices, replicas: Int
     return order
 
 
-def mend(problem: Problem, polisher: Polisher, bench: Bench, allowance: Allowance) -> None:
-    """Solve each model that lacks something together with those that stand in its way."""
+def mend(
+    problem: Problem,
+    polisher: Polisher,
+    bench: Bench,
+    *,
+    unavoidable: Sequence[tuple[float, ...]],
+    allowance: Allowance,
+) -> None:
+    """Solve each model that lacks too much together with those that stand in its way.
+
+    `unavoidable` is what each model lacks in the linear program: less than that is not sought.
+    """
     for turn in range(_MENDING_ROUNDS):
-        short = _short_models(problem, bench.replicas)
-        for model, lack in short:
+        for model in _short_models(problem, bench.replicas, unavoidable):
+            lack = shortfall_of(problem, model, bench.replicas[problem.columns_of(model)])
             helpers = _in_the_way(problem, bench.replicas, model, lack)
             group = [model, *helpers[turn * _HELPERS : (turn + 1) * _HELPERS]]
             if not allowance.take():
                 return
             polisher.polish(bench, group, _MENDING)
-        if not short:
-            return
 
 
-def _short_models(problem: Problem, replicas: Ints) -> list[tuple[int, Shortfall]]:
-    found = [
-        (model, shortfall_of(problem, model, replicas[problem.columns_of(model)]))
-        for model in range(len(problem.models))
+def _short_models(
+    problem: Problem, replicas: Ints, unavoidable: Sequence[tuple[float, ...]]
+) -> list[int]:
+    """Return the models that lack more than they must, those with unserved demand first."""
+    found = []
+    for model, least in enumerate(unavoidable):
+        mine = problem.columns_of(model)
+        lacks = shortfall_of(problem, model, replicas[mine]).totals()
+        above = [have - must * _CLOSE - 1e-6 for have, must in zip(lacks, least, strict=True)]
+        if max(above) > 0:
+            found.append((above[0] <= 0, -int(problem.models.priority[model]), model))
+    return [model for _, _, model in sorted(found)]
+
+
+def lacking_in(problem: Problem, form: Formulation, values: Floats) -> list[tuple[float, ...]]:
+    """Return what each model lacks in the linear program: demand, survival, gold share."""
+    count = len(problem.models)
+    sums = [
+        np.bincount(form.model_of_column[part], values[part] * weight, minlength=count)
+        for part, weight in (
+            (form.unserved, 1.0),
+            (form.survival, form.survival_weight),
+            (form.gold, 1.0),
+        )
     ]
-    lacking = [(model, short) for model, short in found if not short.is_none]
-    return sorted(
-        lacking,
-        key=lambda pair: (
-            not pair[1].unserved.any(),
-            -int(problem.models.priority[pair[0]]),
-            pair[0],
-        ),
-    )
+    return [tuple(float(part[model]) for part in sums) for model in range(count)]
 
 
 def _in_the_way(problem: Problem, replicas: Ints, model: int, lack: Shortfall) -> list[int]:

@@ -105,7 +105,7 @@ def factors_by_month(given: ProcurementInput) -> list[Mapping[tuple[str, str], f
     A factor that begins inside the first month counts from it.
     """
     ordered = sorted(given.factors, key=lambda factor: factor.valid_from)
-    found = []
+    found: list[Mapping[tuple[str, str], float]] = []
     for month in range(given.months):
         day = max(given.horizon.start_of(month), given.as_of)
         valid = [factor for factor in ordered if factor.valid_from <= day]
@@ -208,17 +208,16 @@ class _Writer:
 
     def _supply(self, delivery: Delivery) -> _Supply:
         supply = _Supply()
-        horizon = self._given.horizon
         for held in self._given.contracts:
-            for month, part in horizon.covered(horizon.first_day, held.end_on):
-                factor = self._best[month].get(held.gpu_model, 0.0)
-                gpus = held.gpus * float(part)
-                supply.held[month, held.geo, held.gpu_model] += gpus
-                supply.held_by[month, held.supplier] += gpus * factor
+            for month, part in held.served(self._given.horizon):
+                ours = held.gpus * float(part)
+                worth = ours * self._best[month].get(held.gpu_model, 0.0)
+                supply.held[month, held.geo, held.gpu_model] += ours
+                supply.held_by[month, held.supplier] += worth
         for each in self._choices:
             quote = each.choice.quote
-            for month, part in _served(self._given, each.choice, delivery)[1]:
-                gpus = quote.lot_gpus * part
+            for month, covered in _served(self._given, each.choice, delivery)[1]:
+                gpus = quote.lot_gpus * covered
                 factor = self._best[month].get(quote.gpu_model, 0.0)
                 supply.signed[month, quote.geo, quote.gpu_model].append((each.lots, gpus))
                 supply.signed_by[month, quote.supplier].append((each.lots, gpus * factor))

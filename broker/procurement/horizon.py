@@ -10,8 +10,10 @@ from typing import Final
 
 from dateutil.relativedelta import relativedelta
 
-HOURS_PER_MONTH: Final = 730
-"""Hours of a month as it is billed: a year of 8,760 hours in twelve equal parts."""
+from pricing.commitment import HOURS_PER_BILLED_MONTH
+
+HOURS_PER_MONTH: Final = HOURS_PER_BILLED_MONTH
+"""Every month is charged alike, as suppliers bill it: a plan is not dearer for a leap day."""
 
 MONTHS_PER_YEAR: Final = 12
 

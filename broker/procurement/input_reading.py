@@ -140,6 +140,7 @@ def _contract(node: Node) -> HeldContract:
         price_per_gpu_hour=node.amount("price_per_gpu_hour"),
         end_on=node.day("last_day_of_service") + _ONE_DAY,
         notice_by=node.maybe_day("notice_by"),
+        start_on=node.maybe_day("first_day_of_service"),
     )
     node.close()
     return found
@@ -224,6 +225,8 @@ def _check_contracts(found: ProcurementInput, nodes: Sequence[Node]) -> None:
         _refuse_unusable(node, each.gpu_model, usable)
         if each.notice_by is not None and each.notice_by >= each.end_on:
             node.refuse("notice_by", "lies after the last day of service")
+        if each.start_on is not None and each.start_on >= each.end_on:
+            node.refuse("first_day_of_service", "lies after the last day of service")
 
 
 def _check_quotes(found: ProcurementInput, nodes: Sequence[Node]) -> None:

@@ -176,7 +176,7 @@ class _Desk:
         """
         none = _Line(gpus=0, at_no_price=self._without.cost, hours=0.0)
         found = {0: none}
-        most = self._line_at(0.0)
+        most = self._line_of(self._for_nothing, 0.0)
         found[most.gpus] = most
         to_try = [(most, none)]
         while to_try and len(found) < MAX_BANDS:
@@ -186,21 +186,28 @@ class _Desk:
             price = (fewer.at_no_price - more.at_no_price) / (more.hours - fewer.hours)
             if price <= 0:
                 continue
-            between = self._line_at(price)
+            between = self._line_of(self._solve_at(price), price)
             is_below = between.cost_at(price) < more.cost_at(price) * (1 - 2 * self._effort.gap)
             if is_below and between.gpus not in found:
                 found[between.gpus] = between
                 to_try += [(more, between), (between, fewer)]
         return sorted(found.values(), key=lambda line: -line.gpus)
 
-    def _line_at(self, price: float) -> _Line:
+    @cached_property
+    def _for_nothing(self) -> Solved:
+        """Return the best plan if the renewal had no price, of as many GPUs as are of use."""
+        return self._solve_at(0.0)
+
+    def _solve_at(self, price: float) -> Solved:
         asked = replace(self._quote, price_per_gpu_hour=Decimal(price))
-        solved = solve_input(
+        return solve_input(
             self._given.with_quote(asked),
             Restriction(forbidden=self._rivals),
             effort=self._effort,
         )
-        gpus = solved.gpus_of(asked.quote)
+
+    def _line_of(self, solved: Solved, price: float) -> _Line:
+        gpus = solved.gpus_of(self._quote.quote)
         hours = gpus * self._hours
         return _Line(gpus=gpus, at_no_price=solved.cost - price * hours, hours=hours)
 
@@ -225,11 +232,14 @@ class _Desk:
         return _cents(more * self._contract.gpus * HOURS_PER_MONTH * MONTHS_PER_YEAR)
 
     def _needed(self) -> Decimal:
-        """Return the alternative in GPUs of the renewed model."""
-        worth = Decimal(0)
-        for choice, gpus in self._without.signed:
-            worth += gpus * self._worth_of(choice.quote)
-        return worth.quantize(Decimal("0.1"), rounding=ROUND_HALF_EVEN).normalize()
+        """Return what is signed elsewhere only because nothing is renewed."""
+        worth = sum(
+            (gpus * self._worth_of(each.quote) for each, gpus in self._without.signed), _FREE
+        )
+        for choice, gpus in self._for_nothing.signed:
+            if choice.quote.quote != self._quote.quote:
+                worth -= gpus * self._worth_of(choice.quote)
+        return max(_FREE, worth).quantize(Decimal("0.1"), rounding=ROUND_HALF_EVEN).normalize()
 
     def _worth_of(self, quote: ProcurementQuote) -> Decimal:
         """Return how many GPUs of the renewed model do the work of one of a quote."""

@@ -70,8 +70,8 @@ class Sensitivity:
 class NegotiationSheet:
     """What to take into the call about one renewal.
 
-    `batna` is what is signed if nothing is renewed; `gpus_needed` how many GPUs' worth of the
-    renewed model that is. Costs are discounted, inside the horizon, held contracts left out.
+    `batna` is all that is signed if nothing is renewed; `gpus_needed` how many GPUs' worth of the
+    renewed model is signed only because of that. Costs are discounted, inside the horizon, held contracts left out.
     """
 
     contract: str

@@ -6,7 +6,7 @@ Prices are per GPU-hour in one currency. Dates are days; service ends on the fir
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from decimal import Decimal
@@ -61,8 +61,9 @@ class Scenario:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldContract:
-    """GPUs that are ours and paid for whether used or not, until `end_on`.
+    """GPUs that are ours and paid for whether used or not, from `start_on` until `end_on`.
 
+    Without a `start_on` they serve already.
     `notice_by` is the last day on which it can still be renewed or left.
     """
 
@@ -74,6 +75,12 @@ class HeldContract:
     price_per_gpu_hour: Decimal
     end_on: date
     notice_by: date | None = None
+    start_on: date | None = None
+
+    def served(self, horizon: Horizon) -> Iterator[tuple[int, Decimal]]:
+        """Yield each month of the horizon that is served, with the part of its days."""
+        start = horizon.first_day if self.start_on is None else self.start_on
+        return horizon.covered(start, self.end_on)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -251,7 +251,7 @@ def _cost_by_month(
     horizon, zero = given.horizon, Decimal(0)
     held, renewals, new, one_off = ([zero] * given.months for _ in range(4))
     for contract in given.contracts:
-        for month, part in horizon.covered(horizon.first_day, contract.end_on):
+        for month, part in contract.served(horizon):
             hours = contract.gpus * HOURS_PER_MONTH * part
             held[month] += contract.price_per_gpu_hour * hours
     for each in signatures:
@@ -297,7 +297,7 @@ def _sunk(given: ProcurementInput) -> float:
     return sum(
         float(held.price_per_gpu_hour * held.gpus * HOURS_PER_MONTH * part) * worth[month]
         for held in given.contracts
-        for month, part in horizon.covered(horizon.first_day, held.end_on)
+        for month, part in held.served(horizon)
     )
 
 

@@ -42,16 +42,17 @@ class Choice:
 def choices(given: ProcurementInput, restriction: Restriction) -> Iterator[Choice]:
     """Yield every quote with every month in which signing it would serve inside the horizon.
 
-    A renewal starts on one day whenever it is signed, so only its last month is a choice: nothing
-    is gained by deciding earlier.
+    Of months that give the same first day of service, as all do for a renewal, only the last is a
+    choice: nothing is gained by deciding earlier.
     """
     for quote in given.quotes:
         if quote.quote in restriction.forbidden or quote.max_lots < quote.min_lots:
             continue
         renewed = given.renewed_contract(quote)
-        months = list(signable_months(given, quote, first_month=restriction.first_month))
-        for month in months[-1:] if renewed is not None else months:
-            choice = _choice(given, quote, renewed=renewed, month=month)
+        months = signable_months(given, quote, first_month=restriction.first_month)
+        found = [_choice(given, quote, renewed=renewed, month=month) for month in months]
+        latest = {choice.start_on: choice for choice in found}
+        for choice in latest.values():
             if choice.start_on < given.horizon.end_on:
                 yield choice
 

@@ -31,6 +31,7 @@ class Node:
         self.faults = faults
         self._members: dict[str, object] = {}
         self._asked: set[str] = set()
+        self._is_object = isinstance(value, dict)
         if isinstance(value, dict):
             self._members = value
         else:
@@ -155,7 +156,7 @@ class Node:
     def _value(self, name: str, *, is_required: bool) -> object:
         self._asked.add(name)
         value = self._members.get(name)
-        if value is None and is_required and self._members:
+        if value is None and is_required and self._is_object:
             self.refuse(name, "is missing")
         return value
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from decimal import ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from functools import cached_property
 from itertools import pairwise
 from typing import Final
@@ -218,11 +218,15 @@ class _Desk:
             doubt = _open_part(self._without) + _open_part(solved)
             yield QuantityPrice(
                 gpus=gpus,
-                max_price=self._price(self._without.cost - solved.cost, gpus),
+                max_price=self._limit(self._without.cost - solved.cost, gpus),
                 marginal_price=self._price(fewer_cost - solved.cost, gpus - fewer),
                 uncertainty=self._price(doubt, gpus),
             )
             fewer, fewer_cost = gpus, solved.cost
+
+    def _limit(self, saved: float, gpus: int) -> Decimal:
+        """Return a price that must not be exceeded, so rounded down."""
+        return Decimal(saved / (gpus * self._hours)).quantize(_PRICE, rounding=ROUND_FLOOR)
 
     def _price(self, saved: float, gpus: int) -> Decimal:
         return _rounded(saved / (gpus * self._hours))
@@ -288,7 +292,7 @@ class _Desk:
         return Sensitivity(
             what=variation.what,
             change=variation.change,
-            max_price=self._price(saved, gpus),
+            max_price=self._limit(saved, gpus),
             cost_without=_cents(without.cost),
         )
 

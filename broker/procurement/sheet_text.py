@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from typing import Final
 
 from broker.procurement.negotiation_sheet import NegotiationSheet, PriceBand
 from broker.procurement.plan_text import Table, millions
 
+_CENT: Final = Decimal("0.01")
 _VISIBLE: Final = Decimal("0.005")
 """A doubt smaller than this is not printed: prices have two decimals."""
 
@@ -100,7 +101,12 @@ def sheet_tables(sheet: NegotiationSheet) -> tuple[Table, ...]:
 def _band(band: PriceBand) -> str:
     many = f"renew {band.gpus:,}" if band.gpus else "renew none"
     if band.up_to is None:
-        return f"Above {band.above:.2f}: {many}."
+        return f"Above {_down(band.above)}: {many}."
     if band.above > 0:
-        return f"Above {band.above:.2f} and up to {band.up_to:.2f}: {many}."
-    return f"Up to {band.up_to:.2f}: {many}."
+        return f"Above {_down(band.above)} and up to {_down(band.up_to)}: {many}."
+    return f"Up to {_down(band.up_to)}: {many}."
+
+
+def _down(limit: Decimal) -> Decimal:
+    """Return a limit to the cent, rounded down: never more than what is worth paying."""
+    return limit.quantize(_CENT, rounding=ROUND_FLOOR)

@@ -124,3 +124,16 @@ def an_input(
         on_demand=on_demand,
         policy=policy or ProcurementPolicy(),
     )
+
+
+def a_renewal_case(*, rival: str = "4", ask: str = "5", demand: float = 80) -> ProcurementInput:
+    """64 GPUs whose supplier asks 5, and another that offers 32 or 48 at 4."""
+    return an_input(
+        a_scenario(*[demand] * 8),
+        contracts=(a_held(64, notice_by=date(2026, 7, 10)),),
+        quotes=(
+            a_quote("renewal", renews="HC-1/1", supplier="harbor", price=ask, fixed_cost="5000"),
+            a_quote("rival", price=rival, lots=(2, 3), switching="500", fixed_cost="9000"),
+        ),
+        on_demand=(an_on_demand(),),
+    )

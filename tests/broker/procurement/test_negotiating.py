@@ -9,24 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.procurement.negotiating import negotiation_sheets
-from broker.procurement.procurement_input import ProcurementInput
 from broker.procurement.procuring import Effort, solve_input
 from broker.procurement.signing import Restriction
-from tests.broker.procurement.cases import a_held, a_quote, a_scenario, an_input, an_on_demand
+from tests.broker.procurement.cases import a_held, a_renewal_case
 
 EXACT = Effort(gap=1e-9)
-
-
-def a_renewal_case(*, rival: str = "4", ask: str = "5", demand: float = 80) -> ProcurementInput:
-    return an_input(
-        a_scenario(*[demand] * 8),
-        contracts=(a_held(64, notice_by=date(2026, 7, 10)),),
-        quotes=(
-            a_quote("renewal", renews="HC-1/1", supplier="harbor", price=ask, fixed_cost="5000"),
-            a_quote("rival", price=rival, lots=(2, 3), switching="500", fixed_cost="9000"),
-        ),
-        on_demand=(an_on_demand(),),
-    )
 
 
 @given(

@@ -123,8 +123,7 @@ def test_twice_every_price_is_twice_the_cost(made: ProcurementInput) -> None:
             for each in made.quotes
         ),
         on_demand=tuple(
-            replace(each, price_per_gpu_hour=2 * each.price_per_gpu_hour)
-            for each in made.on_demand
+            replace(each, price_per_gpu_hour=2 * each.price_per_gpu_hour) for each in made.on_demand
         ),
         policy=replace(
             policy,

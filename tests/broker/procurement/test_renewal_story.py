@@ -43,9 +43,7 @@ def test_nothing_is_renewed_at_the_ask_and_two_quotes_are_signed_in_time(
         (256, Decimal("3.05"), date(2026, 5, 31)),
         (189, Decimal("3.45"), date(2026, 6, 30)),
     ]
-    assert [(left.gpus_left, left.notice_by) for left in plan.leavings] == [
-        (512, date(2026, 9, 2))
-    ]
+    assert [(left.gpus_left, left.notice_by) for left in plan.leavings] == [(512, date(2026, 9, 2))]
     assert in_millions(plan.cost) == 17.16
     assert plan.gap < 1e-5
 

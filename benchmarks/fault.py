@@ -13,6 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+import checkout  # noqa: F401 - must come before what it makes findable
+
 from tests.broker.faults.trial import Course, a_site, run_trial
 from tests.throwaway_postgres import OUTLIVES_A_POWER_CUT
 

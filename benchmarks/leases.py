@@ -24,6 +24,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import checkout  # noqa: F401 - must come before what it makes findable
 import sqlalchemy as sa
 import uvloop
 from lease_load import Answers, Talk, ask, grants, no_ops

@@ -10,9 +10,16 @@ from datetime import UTC, datetime
 
 import httpx2
 
+NO_STATUS = "none"
+"""How a request ended that nobody answered."""
+
 
 def _utc_now() -> datetime:
     return datetime.fromtimestamp(time.time(), UTC)
+
+
+def _nobody_counts(_code: str) -> None:
+    """Stand where nobody wants to know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,7 +28,7 @@ class Access:
 
     `transport` stands in the place of the network, to replay recorded answers. `environment` holds
     `TONNAGE_<SUPPLIER>_…`; its values are never shown. `deadline` is on the monotonic clock: no
-    request begins after it.
+    request begins after it. `heard` is told how each request ended: an HTTP status, or "none".
     """
 
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -30,6 +37,7 @@ class Access:
     sleep: Callable[[float], None] = time.sleep
     deadline: float | None = None
     transport: httpx2.BaseTransport | None = None
+    heard: Callable[[str], None] = _nobody_counts
 
     def value(self, name: str) -> str | None:
         """Return a variable, or None when it is unset or empty."""

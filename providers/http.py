@@ -19,7 +19,7 @@ import httpx2
 from tenacity import RetryCallState, Retrying, retry_if_exception
 from tenacity.wait import wait_random_exponential
 
-from providers.access import Access
+from providers.access import NO_STATUS, Access
 from providers.errors import (
     AnswerChanged,
     ErrorKind,
@@ -213,16 +213,19 @@ class Web:
         try:
             response = self._client.send(request, stream=True)
             try:
-                return response, self._body(response, call=call)
+                content = self._body(response, call=call)
             finally:
                 response.close()
         except httpx2.HTTPError as failure:
+            self.access.heard(NO_STATUS)
             raise supplier_error(
                 ErrorKind.TRANSIENT,
                 f"{call}: {self.profile.name} did not answer ({type(failure).__name__})",
                 supplier=self.profile.key,
                 location=location,
             ) from None
+        self.access.heard(str(response.status_code))
+        return response, content
 
     def _body(self, response: httpx2.Response, *, call: str) -> bytes:
         chunks, size = [], 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 
@@ -27,7 +29,9 @@ class Reading:
     """What a supplier said when asked once.
 
     `pages` are kept so that a reading can be parsed again. `missing` names what must be set when
-    the state is not configured.
+    the state is not configured. `requests` counts what was asked by how it ended: an HTTP status or
+    "none"; of a supplier that is asked through its own library, which keeps them to itself, "ok"
+    for each page that came, and the kind of fault for each place that failed.
     """
 
     supplier: str
@@ -41,6 +45,7 @@ class Reading:
     kind: ErrorKind | None = None
     code: str | None = None
     message: str | None = None
+    requests: Mapping[str, int] = field(default_factory=dict)
 
 
 def read(supplier: Supplier, ask: Ask, access: Access) -> Reading:
@@ -55,6 +60,14 @@ def read(supplier: Supplier, ask: Ask, access: Access) -> Reading:
             finished_at=started_at,
             missing=missing,
         )
+    heard = Counter[str]()
+    listening = replace(access, heard=lambda code: heard.update((code,)))
+    reading = _asked(supplier, ask, listening, started_at)
+    return replace(reading, requests=dict(heard) or _counted(reading))
+
+
+def _asked(supplier: Supplier, ask: Ask, access: Access, started_at: datetime) -> Reading:
+    key = supplier.profile.key
     pages: tuple[Page, ...] = ()  # kept also when they cannot be read: to see what has changed
     try:
         fetched = supplier.fetch(ask, access)
@@ -85,6 +98,16 @@ def read(supplier: Supplier, ask: Ask, access: Access) -> Reading:
         code=worst.code if worst else None,
         message=worst.message if worst else None,
     )
+
+
+def _counted(reading: Reading) -> dict[str, int]:
+    faults = [place.kind for place in reading.places if place.kind is not None]
+    if reading.state is ReadingState.FAILED and not faults and reading.kind is not None:
+        faults = [reading.kind]
+    counted = Counter[str](kind.value for kind in faults)
+    if reading.pages:
+        counted["ok"] = len(reading.pages)
+    return dict(counted)
 
 
 def _worst_of(places: tuple[Place, ...]) -> Place | None:

@@ -4,6 +4,8 @@ import dataclasses
 import io
 import re
 import shlex
+import shutil
+import subprocess
 import types
 import typing
 from collections.abc import Iterator, Mapping
@@ -486,6 +488,15 @@ def test_the_alert_rules_ask_only_for_metrics_that_there_are(sqlite: Database) -
         assert rule["labels"]["severity"] in ("critical", "warning", "info")
         assert set(rule["annotations"]) == {"summary", "description"}
     assert asked <= set(exported(sqlite))
+
+
+@pytest.mark.skipif(shutil.which("promtool") is None, reason="promtool is not installed")
+def test_promtool_reads_the_alert_rules() -> None:
+    rules = str(ROOT / "docs" / "alerts-prometheus.yml")
+
+    found = subprocess.run(["promtool", "check", "rules", rules], capture_output=True, text=True)
+
+    assert found.returncode == 0, found.stderr
 
 
 def test_the_scrape_of_the_manual_is_yaml_and_keeps_our_labels() -> None:

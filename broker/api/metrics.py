@@ -88,6 +88,12 @@ def books_measured(session: Session) -> Iterator[Metric]:
         "provider state",
         tallies(session, Counted.POLL),
     )
+    yield _counter(
+        "tonnage_provider_requests",
+        "Requests to suppliers, every attempt, by HTTP status; none: no answer came.",
+        "provider code",
+        tallies(session, Counted.REQUEST),
+    )
     ages = GaugeMetricFamily(
         "tonnage_price_age_seconds",
         "Seconds since a supplier last answered whole, for any of its regions.",

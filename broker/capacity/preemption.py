@@ -18,8 +18,8 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 
 from broker.capacity.fitness import Want
 from broker.capacity.lease import Lease, LeaseState
@@ -47,50 +47,9 @@ class Asking:
     reclaim: Mapping[str, int] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Preemption:
-    """Leases to be given back for a request, the youngest first, and by when each at the latest."""
-
-    request_id: str
-    until: Mapping[str, datetime]  # by the victim's id
-
-
 def band(priority: int) -> int:
     """Return the band of a priority, from 0 to TOP_BAND."""
     return min(priority // BAND, TOP_BAND)
-
-
-def preempt(
-    asking: Sequence[Asking],
-    pools: Sequence[Pool],
-    leases: Sequence[Lease],
-    *,
-    now: datetime,
-    grace: timedelta,
-    budget: int | None = None,
-    rates: FxTable | None = None,
-) -> tuple[Preemption, ...]:
-    """Return who is to give back what, for requests in the order of the queue.
-
-    A request that what is on its way will serve preempts nobody.
-    """
-    coming = [lease for lease in leases if lease.state is LeaseState.PREEMPTING]
-    ahead = given_back([replace(pool, claimed=0) for pool in pools], coming)
-    left = [lease for lease in leases if lease.state in _HOLDING]
-    notices: list[Preemption] = []
-    for one in asking:
-        chosen = victims(one, ahead, [*left, *coming], now=now, budget=budget, rates=rates)
-        if chosen:
-            until = {lease.id: gives_back_by(lease, now=now, grace=grace) for lease in chosen}
-            notices.append(Preemption(request_id=one.id, until=until))
-            ahead = given_back(ahead, chosen)
-            left = [lease for lease in left if lease.id not in until]
-            coming += [replace(lease, state=LeaseState.PREEMPTING) for lease in chosen]
-        shelf = Shelf.of(ahead)
-        candidates = quick_plan(one.spec, shelf, now=now, rates=rates).candidates
-        if candidates:
-            ahead = list(shelf.less(candidates[0]).pools)
-    return tuple(notices)
 
 
 def victims(
@@ -133,11 +92,6 @@ def victims(
         if chosen:
             return tuple(sorted(chosen, key=lambda one: (one.granted_at, one.id), reverse=True))
     return ()
-
-
-def gives_back_by(lease: Lease, *, now: datetime, grace: timedelta) -> datetime:
-    """Return when the GPUs of a victim go to somebody else, whatever it does."""
-    return now + grace if lease.ends_at is None else min(now + grace, lease.ends_at)
 
 
 def _stages(

@@ -110,7 +110,7 @@ def ingest_reading(
         else:
             pen = _Pen(actor=actor, now=clock())
             report = _answered(session, reading, sifted, pen, ask=ask, accept_jump=accept_jump)
-        add_poll(session, _poll_row(report, actor=actor))
+        add_poll(session, _poll_row(report, actor=actor), requests=reading.requests)
     return report
 
 

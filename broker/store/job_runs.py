@@ -26,7 +26,7 @@ from sqlmodel import Session, col, select
 
 from broker.store.columns import UtcTime
 from broker.store.tables import JobRunRow
-from broker.store.tallies import Counted, add_one
+from broker.store.tallies import Counted, add
 
 MISSED_BEATS = 3
 """A run whose last beat is older than this many is taken from its owner."""
@@ -122,7 +122,7 @@ def finish(session: Session, run: Claim, *, error: str | None = None) -> bool:
     now = database_now(session)
     is_ours = _change(session, run, state=state.value, finished_at=now, error=error)
     if is_ours:
-        add_one(session, Counted.JOB_RUN, run.job, outcome=state.value, at=now)
+        add(session, Counted.JOB_RUN, run.job, outcome=state.value, at=now)
     return is_ours
 
 
@@ -166,7 +166,7 @@ def _give_up(session: Session, job: str, *, now: datetime, beat: timedelta) -> N
         )
     )
     if _touched(session, statement):
-        add_one(session, Counted.JOB_RUN, job, outcome=RunState.FAILED.value, at=now)
+        add(session, Counted.JOB_RUN, job, outcome=RunState.FAILED.value, at=now)
         log.warning("job given up until its next slot", extra={"job": job})
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import bindparam, delete, insert, update
 from sqlmodel import Session, col, func, select
 
 from broker.store.tables import OfferRow, PollPlaceRow, PollRow, PollSkipRow, Table
-from broker.store.tallies import Counted, add_one
+from broker.store.tallies import Counted, add
 from providers.supplier import Skip, SkipReason
 
 NO_REGION = ""
@@ -60,11 +60,14 @@ class ProviderStatus:
     places: tuple[PlaceStatus, ...]
 
 
-def add_poll(session: Session, poll: PollRow) -> None:
-    """Write down that a supplier was asked and how it went."""
+def add_poll(session: Session, poll: PollRow, *, requests: Mapping[str, int]) -> None:
+    """Write down that a supplier was asked, how it went, and how its requests were answered."""
     session.add(poll)
     session.flush()
-    add_one(session, Counted.POLL, poll.supplier, outcome=poll.state, at=poll.finished_at)
+    at = poll.finished_at
+    add(session, Counted.POLL, poll.supplier, outcome=poll.state, at=at)
+    for code, times in sorted(requests.items()):
+        add(session, Counted.REQUEST, poll.supplier, outcome=code, at=at, times=times)
 
 
 def known_places(session: Session, supplier: str) -> dict[str, PollPlaceRow]:

@@ -28,18 +28,21 @@ class Counted(StrEnum):
 
     JOB_RUN = "job-run"  # by job and state
     POLL = "poll"  # by supplier and state
+    REQUEST = "request"  # by supplier and how it was answered
 
 
-def add_one(session: Session, kind: Counted, name: str, *, outcome: str, at: datetime) -> None:
-    """Count one more, which ended at an instant."""
+def add(
+    session: Session, kind: Counted, name: str, *, outcome: str, at: datetime, times: int = 1
+) -> None:
+    """Count one more, or several, of which the last ended at an instant."""
     insert = _INSERTS[session.get_bind().dialect.name]
     fresh = insert(TallyRow).values(
-        kind=kind.value, name=name, outcome=outcome, total=1, last_at=at
+        kind=kind.value, name=name, outcome=outcome, total=times, last_at=at
     )
     session.execute(
         fresh.on_conflict_do_update(
             index_elements=["kind", "name", "outcome"],
-            set_={"total": col(TallyRow.total) + 1, "last_at": fresh.excluded.last_at},
+            set_={"total": col(TallyRow.total) + times, "last_at": fresh.excluded.last_at},
         )
     )
 

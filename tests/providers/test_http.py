@@ -56,6 +56,7 @@ def a_web(
     watch: Watch | None = None,
     deadline: float | None = None,
     transport: httpx2.BaseTransport | None = None,
+    heard: Callable[[str], None] = lambda _code: None,
     **more: Any,
 ) -> Web:
     watch = watch or Watch()
@@ -65,6 +66,7 @@ def a_web(
         sleep=watch.sleep,
         deadline=deadline,
         transport=transport,
+        heard=heard,
     )
     return Web(profile=profile, access=access, url=url, **more)
 
@@ -151,6 +153,20 @@ def test_it_waits_the_seconds_that_it_is_told() -> None:
         web.get("/types", call="types")
 
     assert watch.slept == [7.0]
+
+
+def test_every_attempt_is_told_of_by_how_it_was_answered() -> None:
+    codes: list[str] = []
+
+    with (
+        answering(throttled(retry_after="7"), said([])) as proxy,
+        a_web(proxy.url, heard=codes.append) as web,
+    ):
+        web.get("/types", call="types")
+    with a_web(NOWHERE, heard=codes.append) as web:
+        refused(web)
+
+    assert codes == ["429", "200", *["none"] * ATTEMPTS]
 
 
 def test_it_waits_until_the_date_that_it_is_told() -> None:

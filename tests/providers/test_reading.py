@@ -49,6 +49,22 @@ def test_an_answer_is_kept_with_its_pages_and_when_it_was_asked_for() -> None:
     assert (reading.kind, reading.code, reading.message) == (None, None, None)
 
 
+def test_requests_are_counted_by_how_they_ended() -> None:
+    def asked(access: Access) -> None:
+        for code in ("429", "200", "200"):
+            access.heard(code)
+
+    supplier = RecordedSupplier("northwind", an_offer(), before=asked)
+
+    assert read(supplier, Ask(), an_access()).requests == {"200": 2, "429": 1}
+
+
+def test_of_a_library_that_keeps_them_to_itself_pages_and_faults_are_counted() -> None:
+    failed = a_place(PlaceState.FAILED, "west", ErrorKind.THROTTLED)
+
+    assert read_with(a_place(PlaceState.OK), failed).requests == {"ok": 1, "throttled": 1}
+
+
 def test_a_supplier_without_credentials_is_not_asked_and_is_no_fault() -> None:
     def asked(_access: Access) -> None:
         pytest.fail("it was asked")

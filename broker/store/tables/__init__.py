@@ -48,6 +48,7 @@ from broker.store.tables.offers import (
     QuotaRow,
     SpotPriceRow,
 )
+from broker.store.tables.plans import PlanRow
 from broker.store.tables.prices import (
     PriceImportRow,
     PriceLevelRow,
@@ -85,6 +86,7 @@ __all__ = [
     "OfferChangeRow",
     "OfferRow",
     "OutboxRow",
+    "PlanRow",
     "PollPlaceRow",
     "PollRow",
     "PollSkipRow",

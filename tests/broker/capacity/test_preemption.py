@@ -12,12 +12,21 @@ from hypothesis import strategies as st
 from broker.capacity.lease import Lease, LeaseState
 from broker.capacity.planning import plan
 from broker.capacity.pool import Pool
-from broker.capacity.preemption import TOP_BAND, Asking, Preemption, band, preempt, victims
+from broker.capacity.preemption import TOP_BAND, Asking, band, victims
+from broker.capacity.queueing import Waiting
 from broker.capacity.request import CapacitySpec
+from broker.capacity.rounds import RoundTerms, play
 from tests.broker.capacity.lease_builders import a_lease
 from tests.broker.capacity.pool_builders import HOUR, NOON, a_pool, a_spec
 
-GRACE = timedelta(minutes=2)
+
+def told(
+    waiting: list[Asking], pools: list[Pool], leases: list[Lease], *, budget: int | None = None
+) -> list[str]:
+    """Return whose leases get notice in a round of the queue."""
+    terms = RoundTerms(backfill_for=timedelta(minutes=5), budget=budget)
+    queue = [Waiting(id=one.id, spec=one.spec, created_at=NOON) for one in waiting]
+    return [victim for victim, _ in play(queue, pools, leases, now=NOON, terms=terms).notices]
 
 
 def asking(
@@ -127,16 +136,15 @@ def test_whoever_has_notice_is_not_the_reason_for_another(
     pools, leases = fleet
     waiting = [replace(asking(want * 4), id=f"r{n}") for n, want in enumerate(wants)]
 
-    first = preempt(waiting, pools, leases, now=NOON, grace=GRACE, budget=budget)
+    first = told(waiting, pools, leases, budget=budget)
 
-    told = set(chain.from_iterable(notice.until for notice in first))
-    assert len(told) == sum(len(notice.until) for notice in first)
-    assert within(budget, tuple(lease for lease in leases if lease.id in told))
+    assert len(first) == len(set(first))
+    assert within(budget, tuple(lease for lease in leases if lease.id in first))
     after = [
-        replace(lease, state=LeaseState.PREEMPTING) if lease.id in told else lease
+        replace(lease, state=LeaseState.PREEMPTING) if lease.id in first else lease
         for lease in leases
     ]
-    assert preempt(waiting, pools, after, now=NOON, grace=GRACE, budget=budget) == ()
+    assert told(waiting, pools, after, budget=budget) == []
 
 
 @given(priority=st.integers(0, 1000), other=st.integers(900, 1000))
@@ -215,25 +223,10 @@ def test_borrowers_give_back_first_to_the_owner_of_the_guarantee() -> None:
     ]
 
 
-def test_a_victim_has_notice_for_the_grace_and_no_longer_than_its_end() -> None:
-    leases = [a_lease("a"), a_lease("b", ends_at=NOON + timedelta(seconds=30))]
-
-    (notice,) = preempt([asking(16)], [a_pool(available=0)], leases, now=NOON, grace=GRACE)
-
-    assert notice == Preemption(
-        request_id="r", until={"a": NOON + GRACE, "b": NOON + timedelta(seconds=30)}
-    )
-
-
 def test_a_request_for_later_preempts_nobody_today() -> None:
     spec = a_spec(starts_at=NOON + HOUR, priority=900)
 
-    assert (
-        preempt(
-            [Asking(id="r", spec=spec)], [a_pool(available=0)], [a_lease()], now=NOON, grace=GRACE
-        )
-        == ()
-    )
+    assert told([Asking(id="r", spec=spec)], [a_pool(available=0)], [a_lease()]) == []
 
 
 def test_without_gang_one_node_is_enough() -> None:
@@ -257,8 +250,8 @@ def test_two_requests_at_once_share_the_budget_of_a_holder() -> None:
     waiting = [asking(), replace(asking(), id="r2")]
     empty = [a_pool(available=0)]
 
-    assert len(preempt(waiting, empty, leases, now=NOON, grace=GRACE, budget=8)) == 1
-    assert len(preempt(waiting, empty, leases, now=NOON, grace=GRACE, budget=16)) == 2
+    assert len(told(waiting, empty, leases, budget=8)) == 1
+    assert len(told(waiting, empty, leases, budget=16)) == 2
 
 
 def test_a_holder_that_is_giving_back_its_budget_is_not_asked_for_more() -> None:

@@ -24,7 +24,7 @@ from broker.store import schema
 from broker.store.audit import audited
 from broker.store.engine import Database
 from broker.store.job_runs import claim, database_now, finish
-from broker.store.tallies import Counted, add_one
+from broker.store.tallies import Counted, add
 from providers import registry
 from providers.access import Access
 from tests.broker import holdings_shown
@@ -225,7 +225,7 @@ def test_a_job_is_late_when_it_has_not_ended_well_for_some_of_its_periods(
 ) -> None:
     with database.writing() as session:
         at = database_now(session) - periods_ago * DAY
-        add_one(session, Counted.JOB_RUN, "roll", outcome="done", at=at)
+        add(session, Counted.JOB_RUN, "roll", outcome="done", at=at)
 
     (check,) = examined(database, "jobs")
 

@@ -12,7 +12,7 @@ from broker.store.engine import Database
 from broker.store.job_runs import claim, finish
 from broker.store.polls import add_poll
 from broker.store.tables import JobRunRow, PollRow, TallyRow
-from broker.store.tallies import Counted, add_one, tallies
+from broker.store.tallies import Counted, add, tallies
 from tests.builders import ACTOR, NOON
 
 
@@ -66,9 +66,10 @@ def test_a_run_that_was_taken_over_counts_once(database: Database) -> None:
 def test_polls_are_counted_by_supplier_and_state(database: Database) -> None:
     with database.writing() as session:
         for state in ("ok", "ok", "failed"):
-            add_poll(session, a_poll(state))
+            add_poll(session, a_poll(state), requests={"200": 3, "429": 1})
 
     assert totals(database, Counted.POLL) == {("acme", "ok"): 2, ("acme", "failed"): 1}
+    assert totals(database, Counted.REQUEST) == {("acme", "200"): 9, ("acme", "429"): 3}
 
 
 def test_what_ended_before_there_were_totals_is_counted_from_its_rows(database: Database) -> None:
@@ -87,6 +88,6 @@ def test_a_total_is_how_often_it_was_counted(sqlite: Database, ends: list[tuple[
     with sqlite.writing() as session:
         session.execute(delete(TallyRow))
         for name, outcome in ends:
-            add_one(session, Counted.JOB_RUN, name, outcome=outcome, at=NOON)
+            add(session, Counted.JOB_RUN, name, outcome=outcome, at=NOON)
 
     assert totals(sqlite, Counted.JOB_RUN) == {end: ends.count(end) for end in set(ends)}

@@ -1,0 +1,106 @@
+"""The pipeline for problems too large to be solved whole: prices, a plan, a bound, polish."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from broker.placement.answer import Solution, written
+from broker.placement.completion import complete
+from broker.placement.formulation import formulate
+from broker.placement.goals import Merit, merit_of
+from broker.placement.merging import merged
+from broker.placement.money_bound import money_bound
+from broker.placement.penalties import penalties_of
+from broker.placement.plan import Plan, Seconds
+from broker.placement.pricing_rounds import Prices, refined_prices, rough_prices
+from broker.placement.problem_building import Stage
+from broker.placement.reasons import shortfall_reasons
+from broker.placement.unpacking import unpacked
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+
+OVERTIME = 3.0
+"""Multiples of the budget after which no further step is begun."""
+
+
+class Pipeline:
+    """One run: it keeps the best plan so far and tells of each that is better."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        *,
+        budget_seconds: float,
+        elapsed: Callable[[], float],
+        on_better: Callable[[Plan], None] | None,
+    ) -> None:
+        self._stage = stage
+        self._budget = budget_seconds
+        self._elapsed = elapsed
+        self._on_better = on_better
+        self._replicas: Ints = stage.problem.columns.staying.copy()
+        self._merit: Merit = merit_of(stage.problem, self._replicas)
+        self._gpu_values: Floats = np.zeros(len(stage.problem.sites))
+        self._bound = -np.inf
+        self._built = self._first_plan = self._bounded = 0.0
+
+    def run(self, *, built: float) -> Plan:
+        """Return the plan."""
+        return self.run_with_replicas(built=built)[0]
+
+    def run_with_replicas(self, *, built: float) -> tuple[Plan, Ints]:
+        """Return the plan and its replicas by column."""
+        self._built = built
+        problem = self._stage.problem
+        merging = merged(problem)
+        rough = rough_prices(merging.problem)
+        self._gpu_values = rough.gpu_values[merging.site_of]
+        start = unpacked(problem, merging, rough.values)
+        self._take(complete(problem, start, self._gpu_values))
+        self._first_plan = self._elapsed()
+        self._tell()
+        form = formulate(merging.problem)
+        penalties = penalties_of(merging.problem)
+        prices, duals = refined_prices(merging.problem, form, penalties, rough)
+        self._gpu_values = prices.gpu_values[merging.site_of]
+        start = unpacked(problem, merging, prices.values)
+        self._take(complete(problem, start, self._gpu_values))
+        self._bound = money_bound(merging.problem, form, prices, duals, self._merit.goals)
+        self._bounded = self._elapsed()
+        self._tell()
+        return self._plan(), self._replicas
+
+    def _take(self, replicas: Ints) -> None:
+        merit = merit_of(self._stage.problem, replicas)
+        if merit.beats(self._merit):
+            self._replicas, self._merit = replicas, merit
+
+    def _tell(self) -> None:
+        if self._on_better is not None:
+            self._on_better(self._plan())
+
+    def _plan(self) -> Plan:
+        total = self._elapsed()
+        reasons = shortfall_reasons(self._stage, self._replicas, is_proven=False)
+        return written(
+            self._stage,
+            Solution(
+                replicas=self._replicas,
+                bound=self._bound,
+                gpu_values=self._gpu_values,
+                reasons=reasons,
+            ),
+            Seconds(
+                build=self._built,
+                bound=self._bounded or total,
+                first_plan=self._first_plan,
+                total=total,
+            ),
+        )

@@ -1,0 +1,192 @@
+"""Prices of GPUs, and a proven bound, from linear programs on few columns priced against all.
+
+First a program that forgets providers gives a rough price for each place and GPU. Its best columns
+make a program small enough for an interior-point method; every column left out is then priced, and
+those that would pay come in. Dual values prove a bound whatever they are, so nothing rests on the
+tolerance of a solver.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.sparse import csc_array
+
+from broker.placement.formulation import Formulation, formulate
+from broker.placement.merging import merged
+from broker.placement.penalties import Penalties, penalties_of
+from broker.placement.problem import Problem
+from broker.solver import Outcome, Program, Solution, solve
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+    Ints = NDArray[np.int64]
+    Flags = NDArray[np.bool_]
+
+_ENTRY_SHARE = 0.015
+"""A column enters the first round if it loses at most this share of its GPUs' rough price."""
+
+_LEAST_PRICE_SHARE = 0.05
+_ENTRY_LOSS_PER_GPU = 0.003
+_FINAL_LOSS_PER_GPU = 0.001
+_ENOUGH = 3e-4
+"""Relative distance between program and bound at which pricing stops."""
+
+_MOST_ROUNDS = 4
+_INTERIOR: dict[str, bool | int | float | str] = {
+    "solver": "ipm",
+    "run_crossover": "off",
+    "ipm_optimality_tolerance": 1e-5,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """What a linear program says: values of columns, duals of rows, and what GPUs are worth."""
+
+    values: Floats
+    duals: Floats
+    reduced: Floats  # of replicas
+    gpu_values: Floats  # by site
+    objective: float
+
+
+def rough_prices(problem: Problem) -> Prices:
+    """Return prices and shares of a problem that forgets which provider is which."""
+    coarse = merged(problem, by_provider=False)
+    form = formulate(coarse.problem, survive=False)
+    penalties = penalties_of(coarse.problem)
+    found = _solved(form, penalties.applied_to(form), np.arange(form.matrix.shape[1]), {})
+    values = np.zeros(len(problem.columns))
+    total = np.maximum(coarse.problem.sites.gpus[coarse.site_of], 1)
+    share = problem.sites.gpus / total
+    whole = found.values[: form.replicas][coarse.column_of]
+    values = whole * share[problem.columns.site]
+    return Prices(
+        values=values,
+        duals=found.row_duals,
+        reduced=found.reduced_costs[: form.replicas][coarse.column_of],
+        gpu_values=np.maximum(-found.row_duals[: form.site_rows], 0.0)[coarse.site_of],
+        objective=found.objective,
+    )
+
+
+def refined_prices(
+    problem: Problem, form: Formulation, penalties: Penalties, rough: Prices
+) -> tuple[Prices, list[Floats]]:
+    """Return the final prices, with a vertex of the program, and the duals of every round."""
+    cost = penalties.applied_to(form)
+    entering = _first_columns(problem, rough)
+    transposed = form.matrix.T.tocsr()
+    duals: list[Floats] = []
+    for _ in range(_MOST_ROUNDS):
+        chosen = _chosen(form, entering)
+        found = _solved(form, cost, chosen, _INTERIOR)
+        duals.append(found.row_duals)
+        reduced = (cost - transposed @ found.row_duals)[: form.replicas]
+        bound = dual_bound(form, cost, found.row_duals, upper=form.upper)
+        if found.objective - bound <= _ENOUGH * abs(found.objective):
+            break
+        entering |= reduced < _ENTRY_LOSS_PER_GPU * problem.columns.gpus
+    last = duals[-1]
+    near = reduced < _FINAL_LOSS_PER_GPU * problem.columns.gpus
+    chosen = _chosen(form, near)
+    found = _solved(form, cost, chosen, {"solver": "ipm"})
+    values = np.zeros(form.matrix.shape[1])
+    values[chosen] = found.values
+    prices = Prices(
+        values=values,
+        duals=last,
+        reduced=reduced,
+        gpu_values=np.maximum(-last[: form.site_rows], 0.0),
+        objective=found.objective,
+    )
+    return prices, duals
+
+
+def priced_out(problem: Problem, form: Formulation, cost: Floats, prices: Prices) -> float:
+    """Return the best bound of the program with this cost, starting from columns near the prices."""
+    entering = prices.reduced < _ENTRY_LOSS_PER_GPU * problem.columns.gpus
+    entering |= prices.values[: form.replicas] > 0
+    transposed = form.matrix.T.tocsr()
+    best = -np.inf
+    for _ in range(_MOST_ROUNDS):
+        found = _solved(form, cost, _chosen(form, entering), _INTERIOR)
+        if found.outcome is not Outcome.OPTIMAL:
+            break
+        best = max(best, dual_bound(form, cost, found.row_duals, upper=form.upper))
+        if found.objective - best <= _ENOUGH * abs(found.objective):
+            break
+        reduced = (cost - transposed @ found.row_duals)[: form.replicas]
+        entering |= reduced < _ENTRY_LOSS_PER_GPU * problem.columns.gpus
+    return best
+
+
+def dual_bound(form: Formulation, cost: Floats, duals: Floats, *, upper: Floats) -> float:
+    """Return a lower bound on the cost that holds whatever the duals are.
+
+    Duals of the wrong sign are dropped; every column takes the end of its range that is best for
+    it. Work inside a scope has no end, so its rows' dual is made to fit exactly.
+    """
+    signed = np.where(np.isneginf(form.row_lower), np.minimum(duals, 0.0), duals)
+    signed = np.where(np.isposinf(form.row_upper), np.maximum(signed, 0.0), signed)
+    if len(form.activity_rows):
+        watched = np.bincount(
+            form.watch_scope, signed[form.watch_rows], minlength=len(form.activity_rows)
+        )
+        signed[form.activity_rows] = watched
+    reduced = cost - form.matrix.T @ signed
+    reduced[form.activity] = 0.0
+    ends = np.where(signed > 0, form.row_lower, form.row_upper)
+    rows = float((signed * np.where(signed == 0, 0.0, ends)).sum())
+    best = np.where(reduced > 0, form.lower, upper)
+    free = np.isinf(best) & (reduced < 0)
+    if free.any():
+        best = np.where(free, _unlimited(form), best)
+    return rows + float((reduced * np.where(reduced == 0, 0.0, best)).sum())
+
+
+def _unlimited(form: Formulation) -> float:
+    """Return more time than all replicas of the problem together have."""
+    return float(form.upper[: form.replicas].sum())
+
+
+def _first_columns(problem: Problem, rough: Prices) -> Flags:
+    columns = problem.columns
+    price = np.maximum(rough.gpu_values[columns.site], _LEAST_PRICE_SHARE * _usual_price(problem))
+    entering = rough.reduced <= _ENTRY_SHARE * columns.gpus * price
+    zones = len(problem.geography.names) + 1
+    key = (columns.model * zones + columns.zone + 1) * problem.providers
+    key = key + problem.sites.provider[columns.site]
+    order = np.lexsort((rough.reduced / np.maximum(columns.work, 1e-12), key))
+    first = np.append(True, key[order][1:] != key[order][:-1]) if len(order) else order == 0
+    entering[order[first]] = True
+    return entering | (columns.staying > 0)
+
+
+def _usual_price(problem: Problem) -> float:
+    return float(np.median(problem.offers.price)) if len(problem.offers) else 1.0
+
+
+def _chosen(form: Formulation, entering: Flags) -> Ints:
+    inside = np.ones(form.matrix.shape[1], dtype=np.bool_)
+    inside[: form.replicas] = entering
+    return np.flatnonzero(inside & (form.upper > 0))
+
+
+def _solved(
+    form: Formulation, cost: Floats, chosen: Ints, options: dict[str, bool | int | float | str]
+) -> Solution:
+    program = Program(
+        cost=cost[chosen],
+        lower=form.lower[chosen],
+        upper=form.upper[chosen],
+        matrix=csc_array(form.matrix[:, chosen]),
+        row_lower=form.row_lower,
+        row_upper=form.row_upper,
+    )
+    return solve(program, options=options)

@@ -1,6 +1,6 @@
 """Procurement plans
 
-Revision: 0006, after 0003
+Revision: 0006, after 0004
 """
 
 import sqlalchemy as sa
@@ -9,7 +9,7 @@ from alembic import op
 from broker.store.columns import UtcTime
 
 revision = "0006"
-down_revision = "0003"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

@@ -27,6 +27,7 @@ from broker.api.routes import (
     capacity_events,
     capacity_requests,
     contracts,
+    demand,
     health,
     holdings,
     keys,
@@ -34,7 +35,9 @@ from broker.api.routes import (
     ledger,
     market,
     metrics,
+    models,
     offers,
+    plans,
     pools,
     prices,
     procurement_plans,
@@ -49,6 +52,7 @@ from broker.api.routes import (
 from broker.api.sign_ins import SignIns
 from broker.api.wire.capacity import CapacityBatch, CapacityRequest
 from broker.api.wire.leases import Heartbeat, HeartbeatBatch
+from broker.api.wire.plans import PlanRequest
 from broker.api.wire.problem import Problem
 from broker.api.wiring import Wiring, require_guarded
 from broker.clock import Clock, Ticks, ticks_now, utc_now
@@ -67,12 +71,15 @@ V1_ROUTERS: tuple[APIRouter, ...] = (
     capacity_events.router,
     capacity_requests.router,
     contracts.router,
+    demand.router,
     holdings.router,
     keys.router,
     leases.router,
     ledger.router,
     market.router,
+    models.router,
     offers.router,
+    plans.router,
     pools.router,
     prices.router,
     procurement_plans.router,
@@ -93,6 +100,7 @@ DESCRIBED_HERE: tuple[type[BaseModel], ...] = (
     CapacityRequest,
     Heartbeat,
     HeartbeatBatch,
+    PlanRequest,
 )
 """Models that FastAPI does not see: those of problems, and of bodies that are read by ourselves."""
 

@@ -11,10 +11,12 @@ from broker.cli import (
     capacity,
     contracts,
     database,
+    demand,
     holdings,
     keys,
     ledger,
     obligations,
+    plan,
     prices,
     providers,
     quotas,
@@ -45,10 +47,12 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(capacity.app, name="capacity")
 app.add_typer(contracts.app, name="contracts")
 app.add_typer(database.app, name="db")
+app.add_typer(demand.app, name="demand")
 app.add_typer(holdings.app, name="holdings")
 app.add_typer(keys.app, name="keys")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(obligations.app, name="obligations")
+app.add_typer(plan.app, name="plan")
 app.add_typer(prices.app, name="prices")
 app.add_typer(providers.app, name="providers")
 app.add_typer(quotas.app, name="quotas")

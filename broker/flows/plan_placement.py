@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, datetime
 from typing import Protocol
 
 from sqlalchemy.exc import IntegrityError
 
 from broker.clock import Clock, Ticks, ticks_now
-from broker.errors import ReusedKeyError
+from broker.errors import NotFoundError, ReusedKeyError
 from broker.flows.placement_snapshot import live_snapshot
 from broker.identity import new_id
 from broker.placement.current import with_current
@@ -28,6 +29,7 @@ from broker.store.plans import (
     PlanKind,
     StoredPlan,
     add_plan,
+    newest_plan,
     plan_by_id,
     plan_entries,
     plan_under_key,
@@ -67,6 +69,24 @@ class Effort:
 
 
 USUAL_EFFORT = Effort()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """Who asks for a plan, and what runs now.
+
+    That is `current`, or the placements of the plan on record with the id `current_plan`; without
+    either, what the snapshot says. With a `key`, whoever asks the same again gets the plan that was
+    made. Without `with_confidential`, a plan from the books leaves suppliers out whose terms keep
+    their answers within the team that buys; `on` is the day that counts as today, if another does.
+    """
+
+    actor: str
+    current: Sequence[Running] | None = None
+    current_plan: str | None = None
+    key: PlanKey | None = None
+    with_confidential: bool = True
+    on: date | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,68 +138,49 @@ def make_from_snapshot(
 def plan_snapshot(
     database: Database,
     document: object,
+    asking: Asking,
     *,
-    actor: str,
     clock: Clock,
-    current_plan: str | None = None,
-    key: PlanKey | None = None,
     effort: Effort = USUAL_EFFORT,
 ) -> StoredPlan:
     """Plan a snapshot that came as a JSON value, and keep the plan.
 
-    `current_plan` is the id of a plan whose placements run now. With a `key`, whoever asks the
-    same again gets the plan that was made. Raises BadInputError with every fault, NotFoundError
-    for an unknown plan, and ReusedKeyError where the key came with something else before.
+    Raises BadInputError with every fault, NotFoundError for an unknown current plan, and
+    ReusedKeyError where the key came with something else before.
     """
-    known = None if key is None else _known(database, key)
+    known = _known(database, asking.key)
     if known is not None:
         return known
-    made = make_from_document(document, current=_running_of(database, current_plan), effort=effort)
-    return keep_plan(
-        database, made, PlanKind.SNAPSHOT, actor=actor, clock=clock, parent_id=current_plan, key=key
-    )
+    made = make_from_document(document, current=_running(database, asking), effort=effort)
+    return keep_plan(database, made, PlanKind.SNAPSHOT, asking, clock=clock)
 
 
 def plan_live(
-    database: Database,
-    *,
-    actor: str,
-    clock: Clock,
-    with_confidential: bool = True,
-    current_plan: str | None = None,
-    key: PlanKey | None = None,
-    effort: Effort = USUAL_EFFORT,
+    database: Database, asking: Asking, *, clock: Clock, effort: Effort = USUAL_EFFORT
 ) -> StoredPlan:
     """Plan from ledger, offers, demand and leases as they stand, and keep the plan.
 
-    What was left out of the snapshot, and why, stands first among the plan's reasons. Without
-    `with_confidential`, suppliers whose terms keep their answers within the team that buys are
-    left out. Raises BadInputError, with what to do about each, where the books do not make a
-    snapshot, and as `plan_snapshot` does.
+    What was left out of the snapshot, and why, stands first among the plan's reasons. Raises
+    BadInputError, saying what to do about each, where the books do not make a snapshot, and as
+    `plan_snapshot` does.
     """
-    known = None if key is None else _known(database, key)
+    known = _known(database, asking.key)
     if known is not None:
         return known
     begun = effort.ticks()
-    current = _running_of(database, current_plan)
-    live = live_snapshot(database, as_of=clock(), with_confidential=with_confidential)
+    current = _running(database, asking)
+    as_of = clock()
+    if asking.on is not None:
+        as_of = datetime.combine(asking.on, as_of.timetz())
+    live = live_snapshot(database, as_of=as_of, with_confidential=asking.with_confidential)
     made = make_from_snapshot(
         live.snapshot, current=current, notes=live.left_out, effort=effort, begun=begun
     )
-    return keep_plan(
-        database, made, PlanKind.LIVE, actor=actor, clock=clock, parent_id=current_plan, key=key
-    )
+    return keep_plan(database, made, PlanKind.LIVE, asking, clock=clock)
 
 
 def keep_plan(
-    database: Database,
-    made: Made,
-    kind: PlanKind,
-    *,
-    actor: str,
-    clock: Clock,
-    parent_id: str | None = None,
-    key: PlanKey | None = None,
+    database: Database, made: Made, kind: PlanKind, asking: Asking, *, clock: Clock
 ) -> StoredPlan:
     """Write a plan down and return it as it stands on record.
 
@@ -188,18 +189,18 @@ def keep_plan(
     new = NewPlan(
         id=new_id(),
         created_at=clock(),
-        actor=actor,
+        actor=asking.actor,
         kind=kind,
         snapshot=made.snapshot,
         plan=made.plan,
-        parent_id=parent_id,
-        key=key,
+        parent_id=asking.current_plan,
+        key=asking.key,
     )
     try:
         with database.writing() as session:
             add_plan(session, new)
     except IntegrityError:
-        first = None if key is None else _known(database, key)
+        first = _known(database, asking.key)
         if first is None:
             raise
         return first
@@ -210,6 +211,15 @@ def show_plan(database: Database, plan_id: str) -> StoredPlan:
     """Return a plan, or raise NotFoundError."""
     with database.reading() as session:
         return plan_by_id(session, plan_id)
+
+
+def newest(database: Database) -> StoredPlan:
+    """Return the plan that was made last, or raise NotFoundError."""
+    with database.reading() as session:
+        found = newest_plan(session)
+    if found is None:
+        raise NotFoundError("no plan is on record; make one: tonnage plan")
+    return found
 
 
 def list_plans(
@@ -225,16 +235,20 @@ def body_fingerprint(body: bytes) -> str:
     return hashlib.sha256(body).hexdigest()
 
 
-def _known(database: Database, key: PlanKey) -> StoredPlan | None:
+def _known(database: Database, key: PlanKey | None) -> StoredPlan | None:
+    if key is None:
+        return None
     with database.reading() as session:
         found = plan_under_key(session, key.principal, key.idempotency_key)
     if found is not None and found.fingerprint != key.fingerprint:
         raise ReusedKeyError(
-            f"the Idempotency-Key {key.idempotency_key} came with another request before; choose a "
-            "new key for a new request"
+            "this Idempotency-Key was used before, for another plan; choose a fresh key, or send "
+            "the body that it was used for"
         )
-    return found
+    return None if found is None else replace(found, is_replayed=True)
 
 
-def _running_of(database: Database, plan_id: str | None) -> tuple[Running, ...] | None:
-    return None if plan_id is None else read_placements(show_plan(database, plan_id).plan)
+def _running(database: Database, asking: Asking) -> Sequence[Running] | None:
+    if asking.current_plan is None:
+        return asking.current
+    return read_placements(show_plan(database, asking.current_plan).plan)

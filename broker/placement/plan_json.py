@@ -29,6 +29,9 @@ _PLAN_FIELDS = (
     "gold_shortfall", "cost_per_hour", "bound_per_hour", "gap_variable", "gap_managed",
     "shadow_prices", "moves", "reasons", "seconds",
 )  # fmt: skip
+_RECORD_FIELDS = ("id", "created_at", "as_of", "actor", "kind", "parent_id")
+"""What stands beside a plan that is on record; a plan is read without it."""
+
 _COSTS = ("new", "sunk", "starts", "opportunity")
 _STAGES = ("build", "bound", "first_plan", "total")
 
@@ -85,7 +88,7 @@ def read_plan(document: object) -> Plan:
     What explains a plan (shadow prices, moves, reasons, seconds) may be left out.
     """
     faults = Faults()
-    fields = Fields(faults, document, "", _PLAN_FIELDS)
+    fields = Fields(faults, document, "", (*_PLAN_FIELDS, *_RECORD_FIELDS))
     plan = Plan(
         status=fields.choice("status", PlanStatus),
         digest=fields.name("hash"),

@@ -62,6 +62,7 @@ class StoredPlan:
     snapshot: dict[str, Any]
     plan: dict[str, Any]
     fingerprint: str | None = None
+    is_replayed: bool = False  # made for an earlier request with the same key
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ from broker.store.tables.contracts import (
     SupplierTierRow,
     TrancheRow,
 )
+from broker.store.tables.demand import DemandForecastRow, DemandSampleRow, ModelProfileRow
 from broker.store.tables.holdings import HoldingRow
 from broker.store.tables.jobs import JobRunRow, TallyRow
 from broker.store.tables.keys import ApiKeyRow
@@ -72,6 +73,8 @@ __all__ = [
     "CapacityTransferRow",
     "ContractLineRow",
     "ContractRow",
+    "DemandForecastRow",
+    "DemandSampleRow",
     "EvaluationRow",
     "EventRow",
     "FenceRow",
@@ -82,6 +85,7 @@ __all__ = [
     "JobRunRow",
     "LeaseLineRow",
     "LeaseRow",
+    "ModelProfileRow",
     "ObligationRow",
     "OfferChangeRow",
     "OfferRow",

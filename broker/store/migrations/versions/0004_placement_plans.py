@@ -18,7 +18,7 @@ depends_on = None
 def upgrade() -> None:
     """Bring the schema up."""
     op.create_table(
-        "plan",
+        "placement_plan",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("created_at", UtcTime(), nullable=False),
         sa.Column("as_of", UtcTime(), nullable=False),
@@ -32,9 +32,13 @@ def upgrade() -> None:
         sa.Column("principal", sa.String(), nullable=True),
         sa.Column("idempotency_key", sa.String(), nullable=True),
         sa.Column("fingerprint", sa.String(), nullable=True),
-        sa.ForeignKeyConstraint(["parent_id"], ["plan.id"], name=op.f("fk_plan_parent_id_plan")),
-        sa.PrimaryKeyConstraint("id", name=op.f("pk_plan")),
-        sa.UniqueConstraint("principal", "idempotency_key", name="uq_plan_key"),
+        sa.ForeignKeyConstraint(
+            ["parent_id"],
+            ["placement_plan.id"],
+            name=op.f("fk_placement_plan_parent_id_placement_plan"),
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_placement_plan")),
+        sa.UniqueConstraint("principal", "idempotency_key", name="uq_placement_plan_key"),
     )
     create_triggers(op.get_bind())
 
@@ -42,5 +46,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Take the schema back."""
     drop_triggers(op.get_bind())
-    op.drop_table("plan")
+    op.drop_table("placement_plan")
     create_triggers(op.get_bind())

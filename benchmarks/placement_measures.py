@@ -1,0 +1,250 @@
+"""What is measured of plans, each figure in a process of its own.
+
+Seconds are those of the clock on the wall. A plan counts as checked once `check_plan` has found
+nothing wrong with it, so the seconds of the first plan hold those of its check.
+"""
+
+from __future__ import annotations
+
+import resource
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+from placement_baselines import Answer, greedy_cheapest, pulp_cbc, scipy_milp
+from placement_laminar import Laminar
+from placement_site import make_snapshot
+from placement_slices import SLICES, cases, sliced_dollars, snapshot_of
+
+from broker.placement.checking import check_plan
+from broker.placement.plan import Placement, Plan
+from broker.placement.planning import make_plan
+from broker.placement.recount import Site
+from broker.placement.repairing import repair
+from broker.placement.scoring import Score, score
+from broker.placement.snapshot import Running, Snapshot
+from broker.solver import Program, solve
+
+Figures = dict[str, float | str | None]
+
+PEER_SECONDS = 60.0
+"""What a solver that is handed the whole program may take."""
+
+TOKENS_APART = 1.0
+"""Tokens per second below which two shortfalls count as the same."""
+
+
+def measure_plan(size: str, seed: int, gpus: int | None = None) -> Figures:
+    """Plan a site once: how long, how good, how much memory, and whether it holds."""
+    snapshot = make_snapshot(size, seed, gpus=gpus)
+    plans, plan, seconds = _planned(snapshot)
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    first_seconds, first = plans[0]
+    began = time.perf_counter()
+    wrong = len(check_plan(snapshot, first))
+    check_seconds = time.perf_counter() - began
+    cheapest = score(snapshot, greedy_cheapest(snapshot).placements or ())
+    return {
+        "GPUs": sum(pool.capacity_gpus for pool in snapshot.pools),
+        "GPUs used": sum(_gpus_by_provider(snapshot, plan).values()),
+        "replicas": sum(line.replicas for line in plan.placements),
+        "first checked plan, s": first_seconds + check_seconds,
+        "bound and plan, s": seconds,
+        "gap_managed": plan.gap_managed,
+        "gap_variable": plan.gap_variable,
+        "status": plan.status.value,
+        "memory, MB": memory,
+        "violations": wrong + len(check_plan(snapshot, plan)),
+        **_short(snapshot, plan),
+        "money, $/h": float(plan.cost_per_hour.money),
+        "purchases, $/h": float(plan.cost_per_hour.new),
+        "greedy purchases, $/h": float(cheapest.new_per_hour),
+        "purchases / greedy": _ratio(plan.cost_per_hour.new, cheapest.new_per_hour),
+        "greedy lacks for survival, tokens/s": cheapest.survival_shortfall,
+    }
+
+
+def measure_loss(size: str, seed: int) -> Figures:
+    """Lose the provider that carries most, repair at once, and plan anew."""
+    snapshot = make_snapshot(size, seed)
+    _, plan, _ = _planned(snapshot)
+    used = _gpus_by_provider(snapshot, plan)
+    lost = max(used, key=lambda provider: (used[provider], provider))
+    left = without_provider(snapshot, plan, lost)
+    surviving = [it for it in plan.placements if it.pool in {pool.pool for pool in left.pools}]
+    clock = _clock()
+    repaired = repair(snapshot, plan, lost=lost, elapsed=clock)
+    repair_seconds = clock()
+    _, anew, seconds = _planned(left)
+    needed = _needed(left)
+    could = 1 - sum(least_short(left)[:-2]) / needed
+    served = 1 - _unserved(score(left, anew.placements)) / needed
+    return {
+        "lost": lost,
+        "GPUs lost": used[lost],
+        "share of GPUs": used[lost] / sum(used.values()),
+        "served before repair": 1 - _unserved(score(left, surviving)) / needed,
+        "repair, s": repair_seconds,
+        "served after repair": 1 - _unserved(score(left, repaired.placements)) / needed,
+        "repair violations": len(check_plan(left, repaired)),
+        "re-plan, s": seconds,
+        "served after re-plan": served,
+        "served, as the LP says": could,
+        "not served that could be": max(0.0, could - served),
+        "re-plan violations": len(check_plan(left, anew)),
+        "moved or started": sum(it.replicas for it in anew.moves if it.target is not None),
+    }
+
+
+def measure_peer(size: str, seed: int) -> Figures:
+    """Reach what `scipy.optimize.milp` reaches in its time, and how much sooner."""
+    return _beside(
+        make_snapshot(size, seed), "SciPy", lambda it: scipy_milp(it, seconds=PEER_SECONDS)
+    )
+
+
+def measure_straightforward(size: str, seed: int) -> Figures:
+    """Reach what the model reaches as one would write it down in PuLP, with its CBC."""
+    return _beside(make_snapshot(size, seed), "PuLP", lambda it: pulp_cbc(it, seconds=PEER_SECONDS))
+
+
+def measure_slices() -> dict[str, Figures]:
+    """Compare every case of mixed request sizes with each number of slices."""
+    found: dict[str, Figures] = {}
+    for case in cases():
+        sliced = [sliced_dollars(case, slices) for slices in SLICES]
+        snapshot = snapshot_of(case)
+        _, plan, _ = _planned(snapshot)
+        ours = float(plan.cost_per_hour.money)
+        found[case.name] = {
+            **{f"{n} slices, $/h": it for n, it in zip(SLICES, sliced, strict=True)},
+            "continuous, $/h": ours if not plan.unserved else None,
+            "continuous / best": ours / min(sliced),
+            "continuous / one slice": ours / sliced[0],
+            "violations": len(check_plan(snapshot, plan)),
+        }
+    return found
+
+
+def without_provider(snapshot: Snapshot, plan: Plan, lost: str) -> Snapshot:
+    """Return the snapshot after a provider is lost, with the rest of the plan running."""
+    pools = tuple(pool for pool in snapshot.pools if pool.provider != lost)
+    names = {pool.pool for pool in pools}
+    return replace(
+        snapshot,
+        providers=tuple(it for it in snapshot.providers if it.provider != lost),
+        pools=pools,
+        current=tuple(
+            Running(model=it.model, config=it.config, pool=it.pool, replicas=it.replicas)
+            for it in plan.placements
+            if it.pool in names
+        ),
+    )
+
+
+def least_short(snapshot: Snapshot) -> tuple[float, ...]:
+    """Return what must stay short at least, stage by stage, even if replicas could be divided."""
+    program = Laminar.of(snapshot)
+    least: list[float] = []
+    for goal in program.stages:
+        lower, upper = (np.array(it) for it in zip(*program.limits, strict=True))
+        found = solve(
+            Program(
+                cost=program.cost((goal, 1.0)),
+                lower=np.zeros(len(program.upper)),
+                upper=np.array(program.upper),
+                matrix=program.matrix,
+                row_lower=lower,
+                row_upper=upper,
+            ),
+            options={"solver": "ipm"},
+        )
+        least.append(found.objective * 1000)
+        program.add(goal, most=found.objective * (1 + 1e-9) + 1e-6)
+    return tuple(least)
+
+
+def _planned(snapshot: Snapshot) -> tuple[list[tuple[float, Plan]], Plan, float]:
+    """Return every plan with the second it came at, the last one, and the seconds of it all."""
+    plans: list[tuple[float, Plan]] = []
+    clock = _clock()
+    plan = make_plan(
+        snapshot, elapsed=clock, on_better=lambda better: plans.append((clock(), better))
+    )
+    seconds = clock()
+    return [*plans, (seconds, plan)], plan, seconds
+
+
+def _clock() -> Callable[[], float]:
+    began = time.perf_counter()
+    return lambda: time.perf_counter() - began
+
+
+def _short(snapshot: Snapshot, plan: Plan) -> Figures:
+    """Return what is short beyond what the linear program says must be, as shares of demand."""
+    counted = score(snapshot, plan.placements)
+    short = (_unserved(counted), counted.survival_shortfall, counted.gold_shortfall)
+    floors = (0.0, 0.0, 0.0)
+    if max(short) > TOKENS_APART:
+        *unserved, survival, gold = least_short(snapshot)
+        floors = (sum(unserved), survival, gold)
+    needed = _needed(snapshot)
+    names = ("unserved", "survival short", "gold short")
+    return {
+        **{f"{name} / demand": it / needed for name, it in zip(names, short, strict=True)},
+        **{
+            f"{name} beyond the LP / demand": max(0.0, it - floor) / needed
+            for name, it, floor in zip(names, short, floors, strict=True)
+        },
+    }
+
+
+def _needed(snapshot: Snapshot) -> float:
+    site = Site.of(snapshot)
+    return sum(sum(site.needed(model).values()) for model in snapshot.models)
+
+
+def _unserved(counted: Score) -> float:
+    return sum(tokens for _, tokens in counted.unserved)
+
+
+def _gpus_by_provider(snapshot: Snapshot, plan: Plan) -> dict[str, int]:
+    site, used = Site.of(snapshot), defaultdict[str, int](int)
+    for line in plan.placements:
+        place = (line.model, line.config, line.pool)
+        used[site.pools[line.pool].provider] += site.gpus(place, line.replicas)
+    return dict(used)
+
+
+def _ratio(ours: object, theirs: object) -> float | None:
+    return float(str(ours)) / float(str(theirs)) if float(str(theirs)) else None
+
+
+def _beside(snapshot: Snapshot, name: str, ask: Callable[[Snapshot], Answer]) -> Figures:
+    plans, plan, seconds = _planned(snapshot)
+    peer = ask(snapshot)
+    ours = score(snapshot, plan.placements)
+    theirs = None if peer.placements is None else score(snapshot, peer.placements)
+    as_good = next((at for at, it in plans if _is_as_good(snapshot, it.placements, theirs)), None)
+    return {
+        f"{name}, s": peer.seconds,
+        f"{name}, $/h": None if theirs is None else float(theirs.money),
+        f"{name}, survival short tokens/s": None if theirs is None else theirs.survival_shortfall,
+        "ours, $/h": float(ours.money),
+        "ours, survival short tokens/s": ours.survival_shortfall,
+        "ours, s": seconds,
+        "as good after, s": as_good,
+        "as good after / its time": float("inf") if as_good is None else as_good / peer.seconds,
+    }
+
+
+def _is_as_good(snapshot: Snapshot, placements: tuple[Placement, ...], other: Score | None) -> bool:
+    """Say whether the placements are no worse, stage by stage, than what another one found."""
+    if other is None:
+        return True
+    for one, two in zip(score(snapshot, placements).stages[:-1], other.stages[:-1], strict=True):
+        if abs(one - two) > TOKENS_APART:
+            return one < two
+    return score(snapshot, placements).money <= other.money

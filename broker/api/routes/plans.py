@@ -1,0 +1,160 @@
+"""Placement plans: have one made, list them, read one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Depends, Path, Query, Request, Response, status
+
+from broker.access.scope import Scope
+from broker.api.idempotency import HEADER, KEY_PARAMETER, REPLAYED_HEADER, key_of, marked
+from broker.api.json_body import JSON, described_body
+from broker.api.problems import described
+from broker.api.wire.plans import PlanList, PlanOut, PlanRequest
+from broker.api.wiring import Caller, Wiring, WiringDep, requires
+from broker.errors import MediaTypeError
+from broker.flows.offer_query import confidential_suppliers
+from broker.flows.plan_placement import (
+    LONGEST_BUDGET_SECONDS,
+    SHORTEST_BUDGET_SECONDS,
+    Asking,
+    Effort,
+    body_fingerprint,
+    list_plans,
+    plan_live,
+    plan_snapshot,
+    show_plan,
+)
+from broker.placement.json_fields import FaultCode, Faults, Fields
+from broker.placement.json_text import values_of
+from broker.store.grants import BusyError
+from broker.store.paging import id_in, token_after
+from broker.store.plans import MOST_PLANS, USUAL_PLANS, PlanKey, PlanKind, StoredPlan
+
+router = APIRouter(prefix="/v1", tags=["plans"])
+
+Reader = Annotated[Caller, requires(Scope.PLANS_READ)]
+Writer = Annotated[Caller, requires(Scope.PLANS_WRITE)]
+PlanId = Annotated[str, Path(max_length=64, description="the id of a plan")]
+
+_OPTIONAL_KEY: Final[dict[str, Any]] = {
+    "parameters": [{**KEY_PARAMETER["parameters"][0], "required": False}]
+}
+
+
+async def _body(request: Request) -> bytes:
+    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != JSON:
+        raise MediaTypeError(f"this route reads {JSON}; name it in the header Content-Type")
+    return await request.body()
+
+
+@router.post(
+    "/plans",
+    status_code=status.HTTP_201_CREATED,
+    response_model=PlanOut,
+    responses={201: {"headers": REPLAYED_HEADER}, **described(415)},
+    openapi_extra={**described_body(PlanRequest), **_OPTIONAL_KEY},
+)
+def make(
+    request: Request,
+    response: Response,
+    wiring: WiringDep,
+    caller: Writer,
+    body: Annotated[bytes, Depends(_body)],
+) -> PlanOut:
+    """Plan placement of a snapshot, or of the books as they stand, and keep the plan."""
+    asked = _asked(values_of(body, name="the body"), wiring)
+    asking = Asking(
+        actor=caller.actor,
+        on=wiring.settings.as_of,
+        current_plan=asked.current_plan,
+        key=_key(request, caller, body),
+        with_confidential=Scope.PRICES_WRITE in caller.scopes,
+    )
+    effort = Effort(budget_seconds=asked.budget_seconds or wiring.settings.plan_budget_seconds)
+    with _turn(wiring):
+        if asked.live:
+            made = plan_live(wiring.database, asking, clock=wiring.clock, effort=effort)
+        else:
+            made = plan_snapshot(
+                wiring.database, asked.snapshot, asking, clock=wiring.clock, effort=effort
+            )
+    response.headers["Location"] = f"/v1/plans/{made.entry.id}"
+    response.headers.update(marked(made.is_replayed))
+    return _seen(made, caller)
+
+
+@router.get("/plans")
+def plans(
+    wiring: WiringDep,
+    _: Reader,
+    limit: Annotated[int, Query(ge=1, le=MOST_PLANS)] = USUAL_PLANS,
+    page_token: Annotated[str | None, Query(max_length=200)] = None,
+) -> PlanList:
+    """List plans on record, the newest first."""
+    before = None if page_token is None else id_in(page_token)
+    found = list_plans(wiring.database, limit=limit, before=before)
+    return PlanList.of(found, token_after(found[-1].id) if len(found) == limit else None)
+
+
+@router.get("/plans/{plan_id}")
+def one(wiring: WiringDep, caller: Reader, plan_id: PlanId) -> PlanOut:
+    """Return a plan on record."""
+    return _seen(show_plan(wiring.database, plan_id), caller)
+
+
+def _asked(document: object, wiring: Wiring) -> PlanRequest:
+    """Return what a body asks for; its snapshot is read by the flow. Raises BadInputError."""
+    faults = Faults()
+    fields = Fields(faults, document, "", tuple(PlanRequest.model_fields))
+    is_live = fields.flag("live", default=False)
+    snapshot = fields.value("snapshot", None)
+    if is_live == (snapshot is not None):
+        message = 'send either "snapshot" or "live": true'
+        faults.add(FaultCode.CONTRADICTION, "snapshot", message)
+    budget = fields.number(
+        "budget_seconds",
+        least=SHORTEST_BUDGET_SECONDS,
+        most=LONGEST_BUDGET_SECONDS,
+        default=wiring.settings.plan_budget_seconds,
+    )
+    current_plan = fields.name_or_none("current_plan")
+    faults.refuse("this request")
+    return PlanRequest.model_construct(
+        snapshot=snapshot, live=is_live, budget_seconds=budget, current_plan=current_plan
+    )
+
+
+def _key(request: Request, caller: Caller, body: bytes) -> PlanKey | None:
+    if HEADER not in request.headers:
+        return None
+    return PlanKey(
+        principal=caller.principal,
+        idempotency_key=key_of(request),
+        fingerprint=body_fingerprint(body),
+    )
+
+
+@contextmanager
+def _turn(wiring: Wiring) -> Iterator[None]:
+    """Let few plan at once: each takes a processor for as long as its budget."""
+    if not wiring.plan_turns.acquire(blocking=False):
+        raise BusyError("other plans are being made; send this one again in a few seconds")
+    try:
+        yield
+    finally:
+        wiring.plan_turns.release()
+
+
+def _seen(stored: StoredPlan, caller: Caller) -> PlanOut:
+    """Return a plan as a caller may see it; prices that were sent with a snapshot are no secret."""
+    is_ours = stored.entry.kind is not PlanKind.SNAPSHOT
+    may_see_offers = Scope.PRICES_WRITE in caller.scopes or not is_ours
+    return PlanOut.of(
+        stored,
+        with_contracts=Scope.CONTRACTS_READ in caller.scopes,
+        hidden_suppliers=() if may_see_offers else confidential_suppliers(),
+    )

@@ -18,6 +18,7 @@ from broker.flows.review_renewals import review_renewal
 from broker.procurement.input_reading import read_input
 from broker.store.engine import Database
 from tests.broker import story
+from tests.broker.demand_sheets import load_forecasts
 from tests.broker.procurement.cases import the_story_document
 from tests.builders import ACTOR, MAY_15, NOON
 
@@ -58,6 +59,22 @@ def test_a_line_that_renews_by_itself_can_still_be_left_before_its_notice(told: 
 def test_empty_books_are_no_plan(database: Database) -> None:
     with pytest.raises(RefusedError, match="no demand to plan for"):
         gather_input(database, as_of=MAY_15).require()
+
+
+def test_forecasts_are_counted_in_b200s_at_the_stated_speed_of_one(told: Database) -> None:
+    load_forecasts(told, "m1,chat,us,2026-06,chatty,3000000,6000000,1,planning")
+
+    gathered = gather_input(told, as_of=MAY_15, months=3)
+
+    scenarios = {each.scenario: each for each in gathered.given.scenarios}
+    assert sum(each.probability for each in scenarios.values()) == pytest.approx(1)
+    assert scenarios["P50"].demand[0].class_name == "chatty"
+    assert scenarios["P50"].demand[0].b200_equivalents == pytest.approx((1000, 1000, 1000))
+    assert scenarios["P90"].demand[0].b200_equivalents[1] == pytest.approx(2000)
+    assert scenarios["P10"].demand[0].b200_equivalents[1] == pytest.approx(500)
+    notes = "\n".join(gathered.notes)
+    assert "after 2026-06, the last month forecast, demand stays as it is then" in notes
+    assert "m1 run at the stated tokens_per_gpu_second of a B200" in notes
 
 
 def test_a_plan_is_kept_and_found_again(told: Database) -> None:

@@ -39,7 +39,7 @@ SHEET_EFFORT: Final = Effort(gap=EXACT_GAP, max_nodes=5_000)
 FEW_LOTS: Final = 8
 """Up to so many quantities each is priced; of more, the quarters and those that some price buys."""
 
-MAX_BANDS: Final = 8
+MAX_BANDS: Final = 12
 MAX_WAITING_MONTHS: Final = 12
 
 _PRICE: Final = Decimal("0.0001")

@@ -41,7 +41,9 @@ def _first(given: ProcurementInput, month: int) -> date:
 
 
 def _cost(given: ProcurementInput, deals: tuple[Deal, ...]) -> float:
-    worth = [(1 + given.policy.yearly_rate) ** (-month / 12) for month in range(given.months)]
+    worth = [
+        float((1 + given.policy.yearly_rate) ** (-month / 12)) for month in range(given.months)
+    ]
     factor = {each.gpu_model: float(each.b200_equivalents) for each in given.factors}
     ours: list[dict[str, float]] = [{} for _ in range(given.months)]
     for held in given.contracts:
@@ -96,8 +98,8 @@ def _month_cost(
     counted_on = policy.survival_on_demand_share * sum(
         each.max_gpus * factor[each.gpu_model] for each in given.on_demand
     )
-    named = {each.supplier for each in (*given.contracts, *given.quotes)}
-    for lost in named:
+    named = {each.supplier for each in given.contracts}
+    for lost in named | {each.supplier for each in given.quotes}:
         left = sum(ours.values()) - ours.get(lost, 0.0) + counted_on
         lack = max(0.0, policy.survival * expected - left)
         total += lack * float(policy.survival_penalty_per_hour)

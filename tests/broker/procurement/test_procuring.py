@@ -87,7 +87,7 @@ def test_the_plan_is_as_cheap_as_the_cheapest_of_all_plans(made: ProcurementInpu
 @settings(max_examples=10, deadline=None)
 def test_one_more_quote_of_a_known_supplier_never_costs_more(made: ProcurementInput) -> None:
     fewer = replace(made, quotes=made.quotes[1:])
-    known = {each.supplier for each in (*fewer.contracts, *fewer.quotes)}
+    known = {each.supplier for each in fewer.contracts} | {each.supplier for each in fewer.quotes}
     if made.quotes[0].supplier not in known:
         made = replace(made, policy=ProcurementPolicy())
         fewer = replace(fewer, policy=ProcurementPolicy())

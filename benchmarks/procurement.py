@@ -34,8 +34,8 @@ from broker.procurement.procurement_input import (
     ProcurementQuote,
     Scenario,
 )
-from broker.procurement.procuring import Effort, solve_input
 from broker.procurement.signing import Restriction
+from broker.procurement.solving import Effort, solve_input
 from broker.solver import solve
 
 AS_OF = date(2026, 5, 1)

@@ -25,7 +25,8 @@ from broker.procurement.negotiation_sheet import NegotiationSheet
 from broker.procurement.plan_json import plan_document
 from broker.procurement.procurement_input import ProcurementInput, ProcurementPolicy
 from broker.procurement.procurement_plan import ProcurementPlan
-from broker.procurement.procuring import Effort, procure
+from broker.procurement.procuring import procure
+from broker.procurement.solving import Effort
 from broker.store.engine import Database
 from broker.store.pools import stored_pools
 from broker.store.prices import fx_table

@@ -16,16 +16,22 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from broker.procurement.futures import Delivery, Future, deliveries, futures
-from broker.procurement.horizon import HOURS_PER_MONTH, MONTHS_PER_YEAR
+from broker.procurement.horizon import HOURS_PER_MONTH
 from broker.procurement.procurement_input import (
-    DemandSeries,
     OnDemandOffer,
     ProcurementInput,
     SurvivalDemand,
-    service_of,
 )
 from broker.procurement.program_draft import Entry, ProgramDraft
 from broker.procurement.signing import Choice, Restriction, choices
+from broker.procurement.worth import (
+    best_factors,
+    discounted_hours,
+    discounts,
+    factors_by_month,
+    served,
+    total_by_month,
+)
 from broker.solver import Program
 
 Cell = tuple[int, str, str]
@@ -93,36 +99,6 @@ def formulate(given: ProcurementInput, restriction: Restriction) -> Formulation:
     return _Writer(given, restriction).formulation()
 
 
-def discounts(given: ProcurementInput) -> list[float]:
-    """Return what a dollar of each month is worth in the first one."""
-    grown = 1.0 + given.policy.yearly_rate
-    return [grown ** -(month / MONTHS_PER_YEAR) for month in range(given.months)]
-
-
-def factors_by_month(given: ProcurementInput) -> list[Mapping[tuple[str, str], float]]:
-    """Return for each month the factor of each class and GPU model, as valid on its first day.
-
-    A factor that begins inside the first month counts from it.
-    """
-    ordered = sorted(given.factors, key=lambda factor: factor.valid_from)
-    found: list[Mapping[tuple[str, str], float]] = []
-    for month in range(given.months):
-        day = max(given.horizon.start_of(month), given.as_of)
-        valid = [factor for factor in ordered if factor.valid_from <= day]
-        found.append({(f.class_name, f.gpu_model): float(f.b200_equivalents) for f in valid})
-    return found
-
-
-def discounted_hours(given: ProcurementInput, choice: Choice) -> float:
-    """Return the expected hours that a GPU of a choice serves inside the horizon, discounted."""
-    worth = discounts(given)
-    return sum(
-        delivery.probability * HOURS_PER_MONTH * part * worth[month]
-        for delivery in deliveries(given)
-        for month, part in _served(given, choice, delivery)[1]
-    )
-
-
 class _Writer:
     """Writes the columns and rows of one input, part by part."""
 
@@ -131,7 +107,7 @@ class _Writer:
         self._draft = ProgramDraft()
         self._discount = discounts(given)
         self._factors = factors_by_month(given)
-        self._best = [_best_factors(month) for month in self._factors]
+        self._best = [best_factors(month) for month in self._factors]
         self._deliveries = deliveries(given)
         self._choices = list(self._signatures(choices(given, restriction), restriction))
         self._offers: dict[tuple[str, str], list[OnDemandOffer]] = defaultdict(list)
@@ -200,7 +176,7 @@ class _Writer:
         quote = choice.quote
         cost = float(quote.price_per_gpu_hour) * discounted_hours(self._given, choice)
         for delivery in self._deliveries:
-            start, _ = _served(self._given, choice, delivery)
+            start, _ = served(self._given, choice, delivery)
             if start < self._given.months:
                 worth = delivery.probability * self._discount[start]
                 cost += float(quote.switching_cost_per_gpu) * worth
@@ -216,7 +192,7 @@ class _Writer:
                 supply.held_by[month, held.supplier] += worth
         for each in self._choices:
             quote = each.choice.quote
-            for month, covered in _served(self._given, each.choice, delivery)[1]:
+            for month, covered in served(self._given, each.choice, delivery)[1]:
                 gpus = quote.lot_gpus * covered
                 factor = self._best[month].get(quote.gpu_model, 0.0)
                 supply.signed[month, quote.geo, quote.gpu_model].append((each.lots, gpus))
@@ -348,7 +324,7 @@ class _Writer:
     def _survival_demands(self) -> Iterator[tuple[str | None, float, list[float]]]:
         """Yield the demands of which a share must be left, each with its probability."""
         totals = [
-            (each, _total_by_month(each.demand, self._given.months))
+            (each, total_by_month(each.demand, self._given.months))
             for each in self._given.scenarios
         ]
         if self._given.policy.survival_demand is SurvivalDemand.SCENARIO:
@@ -370,31 +346,3 @@ class _Supply:
         self.signed: dict[Cell, list[Entry]] = defaultdict(list)
         self.held_by: dict[Holder, float] = defaultdict(float)  # B200-equivalents
         self.signed_by: dict[Holder, list[Entry]] = defaultdict(list)
-
-
-def _served(
-    given: ProcurementInput, choice: Choice, delivery: Delivery
-) -> tuple[int, list[tuple[int, float]]]:
-    """Return the month in which service starts, and the part of each month that it covers."""
-    horizon = given.horizon
-    start, end = service_of(
-        choice.quote,
-        signed_month=choice.month,
-        horizon=horizon,
-        contract=choice.renewed,
-        late_months=delivery.late_months.get(choice.quote.quote, 0),
-    )
-    covered = [(month, float(part)) for month, part in horizon.covered(start, end)]
-    return horizon.month_of(start), covered
-
-
-def _best_factors(factors: Mapping[tuple[str, str], float]) -> dict[str, float]:
-    """Return each GPU model's factor in the work it is best at: what it counts for survival."""
-    best: dict[str, float] = {}
-    for (_, model), factor in factors.items():
-        best[model] = max(best.get(model, 0.0), factor)
-    return best
-
-
-def _total_by_month(demand: tuple[DemandSeries, ...], months: int) -> list[float]:
-    return [sum(each.b200_equivalents[month] for each in demand) for month in range(months)]

@@ -14,7 +14,6 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Final
 
-from broker.procurement.formulation import discounted_hours, factors_by_month
 from broker.procurement.horizon import HOURS_PER_MONTH, MONTHS_PER_YEAR
 from broker.procurement.negotiation_sheet import (
     BreakEven,
@@ -29,9 +28,11 @@ from broker.procurement.procurement_input import (
     ProcurementInput,
     ProcurementQuote,
 )
-from broker.procurement.procuring import EXACT_GAP, Effort, Solved, plan_of, solve_input
+from broker.procurement.procuring import plan_of
 from broker.procurement.signing import Choice, Restriction, choices
+from broker.procurement.solving import EXACT_GAP, Effort, Solved, solve_input
 from broker.procurement.variations import Variation, variations
+from broker.procurement.worth import discounted_hours, factors_by_month
 
 SHEET_EFFORT: Final = Effort(gap=EXACT_GAP, max_nodes=5_000)
 """How hard each program of a sheet is searched: prices are differences of two of them."""

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.procurement.negotiating import negotiation_sheets
-from broker.procurement.procuring import Effort, solve_input
 from broker.procurement.signing import Restriction
+from broker.procurement.solving import Effort, solve_input
 from tests.broker.procurement.cases import a_held, a_renewal_case
 
 EXACT = Effort(gap=1e-9)

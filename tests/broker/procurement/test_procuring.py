@@ -15,7 +15,8 @@ from broker.procurement.procurement_input import (
     Slip,
     SurvivalPriority,
 )
-from broker.procurement.procuring import Effort, procure, solve_input
+from broker.procurement.procuring import procure
+from broker.procurement.solving import Effort, solve_input
 from tests.broker.procurement.cases import (
     a_factor,
     a_held,

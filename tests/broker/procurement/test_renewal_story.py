@@ -12,8 +12,9 @@ from broker.procurement.negotiating import negotiation_sheets
 from broker.procurement.negotiation_sheet import NegotiationSheet
 from broker.procurement.plan_json import plan_document, sheet_document
 from broker.procurement.procurement_plan import ProcurementPlan
-from broker.procurement.procuring import Effort, procure
+from broker.procurement.procuring import procure
 from broker.procurement.sheet_text import sheet_lines
+from broker.procurement.solving import Effort
 from tests.broker.procurement.cases import the_story
 
 MILLION = Decimal(1_000_000)

@@ -23,12 +23,14 @@ from broker.api.wire.renewals import brief_json
 from broker.capacity.request import CapacitySpec
 from broker.cli.console import opened, print_json, print_table
 from broker.cli.offers import print_offers
+from broker.cli.procure import print_sheet
 from broker.cli.reconciliation import print_differences
 from broker.cli.renewals import print_brief
 from broker.cli.serve import DEFAULT_HOST, DEFAULT_PORT, listening
 from broker.clock import utc_now
 from broker.errors import UnreachableError
 from broker.flows.demo_capacity import DemoCapacity, lease_demo
+from broker.flows.demo_procurement import plan_demo
 from broker.flows.evaluate_alerts import evaluate_alerts
 from broker.flows.list_offers import list_offers
 from broker.flows.load_demo import (
@@ -98,6 +100,7 @@ def _tell(line: str) -> None:
 def _print_story(database: Database, leased: DemoCapacity, *, as_json: bool) -> None:
     # No channel: the demo's alerts go to nobody, whatever the environment has set up.
     report = evaluate_alerts(database, as_of=DEMO_DAY, channels=(), actor=ACTOR, clock=demo_clock)
+    sheets = plan_demo(database)
     found = review_renewal(database, DEMO_LINE, as_of=DEMO_DAY)
     wanted = offer_filter(gpu="B200", count=8)
     offers = OfferList.of(list_offers(database, wanted, clock=demo_clock), with_prices=True)
@@ -113,6 +116,9 @@ def _print_story(database: Database, leased: DemoCapacity, *, as_json: bool) -> 
         )
         return
     print_brief(found)
+    typer.echo(f"\nWhat renewing {DEMO_LINE} is worth: tonnage procure --renewal {DEMO_LINE}")
+    for sheet in sheets:
+        print_sheet(sheet, in_short=True)
     typer.echo("\nWhat the market has of B200, eight in a machine: tonnage offers")
     print_offers(offers)
     typer.echo("\nWhere suppliers' books and ours differ: tonnage reconciliation capacity")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from broker.placement.repairing import repair
 from placement_measures import (
     Figures,
     gpus_by_provider,
@@ -18,6 +17,7 @@ from placement_site import make_snapshot
 
 from broker.placement.checking import check_plan
 from broker.placement.plan import Plan
+from broker.placement.repairing import repair
 from broker.placement.scoring import score
 from broker.placement.snapshot import Running, Snapshot
 

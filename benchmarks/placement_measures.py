@@ -21,7 +21,6 @@ from broker.placement.checking import check_plan
 from broker.placement.plan import Placement, Plan
 from broker.placement.planning import make_plan
 from broker.placement.recount import Site
-from broker.placement.repairing import repair
 from broker.placement.scoring import Score, score
 from broker.placement.snapshot import Snapshot
 from broker.solver import Program, solve

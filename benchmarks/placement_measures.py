@@ -60,6 +60,7 @@ def measure_plan(size: str, seed: int, gpus: int | None = None) -> Figures:
         "purchases, $/h": float(plan.cost_per_hour.new),
         "greedy purchases, $/h": float(cheapest.new_per_hour),
         "purchases / greedy": _ratio(plan.cost_per_hour.new, cheapest.new_per_hour),
+        "money / greedy": _ratio(plan.cost_per_hour.money, cheapest.money),
         "greedy lacks for survival, tokens/s": cheapest.survival_shortfall,
     }
 

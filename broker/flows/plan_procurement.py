@@ -26,7 +26,7 @@ from broker.procurement.plan_json import plan_document
 from broker.procurement.procurement_input import ProcurementInput, ProcurementPolicy
 from broker.procurement.procurement_plan import ProcurementPlan
 from broker.procurement.procuring import procure
-from broker.procurement.solving import Effort
+from broker.procurement.solving import Effort, is_large
 from broker.store.engine import Database
 from broker.store.pools import stored_pools
 from broker.store.prices import fx_table
@@ -39,6 +39,10 @@ from broker.store.procurement_plans import (
 from broker.store.renewals import read_books
 
 MOST_LISTED: Final = 200
+TOO_MANY_SHEETS: Final = (
+    "no negotiation sheets: the input is large, and each would take long; name the contract of one "
+    "with --renewal, or the field renewal"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,13 +85,15 @@ def solve_procurement(
 ) -> Planned:
     """Return the plan of an input and the sheets of its open renewals, or of one contract's.
 
-    Raises NotFoundError when `only` names no contract with an open offer to renew it.
+    A sheet takes some forty solves: of a large input one is made only where it is asked for. Raises NotFoundError when `only` names no contract with an open offer to renew it.
     """
     if only is not None and only not in {each.renews for each in given.quotes}:
         raise NotFoundError(
             f"no open offer renews {only[:60]}; record one: tonnage quotes import FILE"
         )
     plan = procure(given, effort=effort)
+    if with_sheets and only is None and is_large(given):
+        return Planned(given=given, plan=plan, sheets=(), notes=(*notes, TOO_MANY_SHEETS))
     sheets = negotiation_sheets(given, only=only) if with_sheets else ()
     return Planned(given=given, plan=plan, sheets=sheets, notes=notes)
 

@@ -17,7 +17,7 @@ from scipy.sparse import csc_array, vstack
 from broker.errors import RefusedError
 from broker.procurement.formulation import Formulation, SurvivalColumn, formulate
 from broker.procurement.procurement_input import ProcurementInput, SurvivalPriority
-from broker.procurement.signing import Choice, Restriction
+from broker.procurement.signing import Choice, Restriction, choices
 from broker.solver import Outcome, Program, Solution, solve
 
 DEFAULT_GAP: Final = 0.002
@@ -92,6 +92,11 @@ def solve_input(
         solution=solution,
         signed=tuple(_signed(formulation, solution)),
     )
+
+
+def is_large(given: ProcurementInput) -> bool:
+    """Say whether so much can be signed that one solve takes long."""
+    return sum(1 for _ in choices(given, _FREE)) > MANY_CHOICES
 
 
 def _signs_then_lots(formulation: Formulation, program: Program, effort: Effort) -> Solution:

@@ -5,6 +5,7 @@ from decimal import Decimal
 
 import pytest
 
+from benchmarks.procurement import Size, make_site
 from broker.errors import NotFoundError, RefusedError
 from broker.flows.plan_procurement import (
     gather_input,
@@ -16,6 +17,8 @@ from broker.flows.plan_procurement import (
 )
 from broker.flows.review_renewals import review_renewal
 from broker.procurement.input_reading import read_input
+from broker.procurement.solving import is_large
+from broker.renewals.brief_text import brief_page
 from broker.store.engine import Database
 from tests.broker import story
 from tests.broker.demand_sheets import load_forecasts
@@ -111,10 +114,21 @@ def test_the_brief_shows_what_the_newest_plan_says_of_its_line(told: Database) -
     assert brief.negotiation.walk_away_price.amount == sheet.walk_away_price
     assert brief.negotiation.walk_away_gpus == sheet.walk_away_gpus
     assert brief.negotiation.quantities[0].gpus == 0
+    page = {section.title: section.lines for section in brief_page(brief)}
+    worth = "\n".join(page["Worth, by the procurement plan"])
+    assert f"for {sheet.walk_away_gpus:,} GPUs" in worth
+    assert "renew none" in worth
     assert without.negotiation is None
     assert earlier.negotiation is None
     assert brief.walk_away_price == without.walk_away_price
     assert brief.recommendation == without.recommendation
+
+
+def test_an_input_of_hundreds_of_quotes_is_large_and_the_story_is_not() -> None:
+    site = make_site(7, Size())
+
+    assert is_large(site)
+    assert not is_large(read_input(the_story_document()))
 
 
 def test_a_sheet_is_only_made_for_a_renewal_that_is_on_offer() -> None:

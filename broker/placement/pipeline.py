@@ -43,7 +43,10 @@ class Pipeline:
         budget_seconds: float,
         elapsed: Callable[[], float],
         on_better: Callable[[Plan], None] | None,
+        known: Ints | None = None,
+        known_bound: float = -np.inf,
     ) -> None:
+        """Set out; `known` is a plan at hand, and `known_bound` holds at what that plan lacks."""
         self._stage = stage
         self._budget = budget_seconds
         self._elapsed = elapsed
@@ -51,6 +54,9 @@ class Pipeline:
         self._replicas: Ints = stage.problem.columns.staying.copy()
         self._merit: Merit = merit_of(stage.problem, self._replicas)
         self._gpu_values: Floats = np.zeros(len(stage.problem.sites))
+        if known is not None:
+            self._take(known)
+        self._known_merit, self._known_bound = self._merit, known_bound
         self._bound = -np.inf
         self._was_cut = False
         self._built = self._first_plan = self._bounded = 0.0
@@ -97,6 +103,8 @@ class Pipeline:
                 self._tell()
         if self._merit.goals != goals:
             self._bound = money_bound(merging.problem, form, prices, duals, self._merit.goals)
+        if self._merit.goals == self._known_merit.goals:
+            self._bound = max(self._bound, self._known_bound)
         self._was_cut = allowance.was_cut
         return self._plan(), self._replicas
 

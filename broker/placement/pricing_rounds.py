@@ -152,7 +152,8 @@ class _View:
 
     def reduced(self, duals: Floats) -> Floats:
         """Return the reduced costs of all replica columns, in view or not."""
-        return (self._cost - self._transposed @ duals)[: self._form.replicas]
+        found: Floats = (self._cost - self._transposed @ duals)[: self._form.replicas]
+        return found
 
     def breaks_rows(self, values: Floats) -> bool:
         """Say whether the values break a survival row out of view by more than a little."""

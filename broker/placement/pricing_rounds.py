@@ -184,10 +184,12 @@ def _likely_rows(problem: Problem, form: Formulation, rough: Prices) -> Flags:
     return likely
 
 
-def priced_out(problem: Problem, form: Formulation, cost: Floats, prices: Prices) -> float:
+def priced_out(
+    problem: Problem, form: Formulation, cost: Floats, prices: Prices, *, used: Flags
+) -> float:
     """Return the best bound of the program with this cost, starting from columns near the prices."""
     entering = prices.reduced < _ENTRY_LOSS_PER_GPU * problem.columns.gpus
-    entering |= prices.values[: form.replicas] > 0
+    entering |= (prices.values[: form.replicas] > 0) | used
     view = _View(form, cost, entering=entering)
     view.rows[:] = True
     best = -np.inf

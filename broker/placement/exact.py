@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-MOST_NODES = 20_000
-"""Branches of one search; after that the best found so far stands, unproven."""
-
 _SLACK = 1e-7
 """How much a goal already reached may give way, as a share, to the solver's own rounding."""
 
@@ -43,8 +40,11 @@ class ExactPlan:
     is_proven: bool
 
 
-def solve_exactly(problem: Problem, *, most_nodes: int = MOST_NODES) -> ExactPlan | None:
-    """Return the best plan goal by goal, or None if a search ended without any plan."""
+def solve_exactly(problem: Problem, *, most_nodes: int) -> ExactPlan | None:
+    """Return the best plan goal by goal, or None if a search ended without any plan.
+
+    `most_nodes` are the branches of one search; after them the best found stands, unproven.
+    """
     form = formulate(problem, whole=True)
     limited = without_shortfall(form)
     found = _search(limited, form.money, most_nodes)

@@ -151,6 +151,8 @@ def _of_group(want: Want, fitting: Iterable[Pool], target: int) -> Iterator[Cand
             yield (Line(pool_id=pool.id, gpu_count=target),)
     # Where one pool has it all, splits only catch the race for it: the cheapest pools will do.
     split_over = seen[:MOST_LINES] if singles else seen
+    if len(split_over) < 2:
+        return
     stocks = [_stock(want, pool) for pool in split_over]
     for way in ways(stocks, target, limit=MOST_CANDIDATES):
         yield tuple(Line(pool_id=split_over[index].id, gpu_count=gpus) for index, gpus in way)

@@ -1,7 +1,8 @@
 """OpenStack Placement as a peer: installed, configured as it comes, and asked for allocations.
 
 Placement does more with each call than a lease needs (nested providers, traits, many resource
-classes), and nothing of it was tuned: two processes of sixteen threads, its own defaults otherwise.
+classes). Two processes of sixteen threads, with database connections for all of them, since with
+its default of five its threads wait for one until they fail; its own defaults otherwise.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ _CONFIGURATION = """[api]
 auth_strategy = noauth2
 [placement_database]
 connection = {connection}
+max_pool_size = {threads}
 """
 
 
@@ -48,7 +50,9 @@ class Placement(NamedTuple):
         with tempfile.TemporaryDirectory(prefix="placement-") as settings:
             connection = sa.make_url(url).set(drivername="postgresql+psycopg2")
             Path(settings, "placement.conf").write_text(
-                _CONFIGURATION.format(connection=connection.render_as_string(hide_password=False))
+                _CONFIGURATION.format(
+                    connection=connection.render_as_string(hide_password=False), threads=2 * THREADS
+                )
             )
             environment = {**os.environ, "OS_PLACEMENT_CONFIG_DIR": settings}
             environment.pop("PYTHONPATH", None)

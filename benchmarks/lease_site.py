@@ -18,12 +18,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import sqlalchemy as sa
-import uvicorn
 from fastapi import APIRouter, Query, Response
 
 from broker.access.scope import Role, Scope
 from broker.api.app import create_app
 from broker.api.json_body import JSON, json_body
+from broker.api.serving import run
 from broker.api.wire.capacity import CapacityRequest
 from broker.api.wiring import Caller, requires
 from broker.clock import utc_now
@@ -226,10 +226,8 @@ def _serve(url: str, port: int) -> None:
     settings = Settings.model_validate({"key_pepper": PEPPER, "rate_limit_per_second": 0})
     app = create_app(settings, database=Database(url))
     app.include_router(no_op)
-    config = uvicorn.Config(
-        app, port=port, log_config=None, access_log=False, server_header=False, backlog=2048
-    )
-    uvicorn.Server(config).run()
+    with socket.create_server(("127.0.0.1", port), backlog=2048) as listener:
+        run(app, listener)
 
 
 if __name__ == "__main__":

@@ -13,9 +13,7 @@ import argparse
 import asyncio
 import os
 import random
-import re
 import statistics
-import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -28,6 +26,7 @@ import checkout  # noqa: F401 - must come before what it makes findable
 import sqlalchemy as sa
 import uvloop
 from lease_load import Answers, Talk, ask, grants, no_ops
+from lease_pgbench import BARE, SAME_ROWS, Load, pgbench, prepare_pgbench, settle
 from lease_placement import Placement
 from lease_site import MODELS, PLENTY, REGIONS, pool_id, prepare, processor_seconds, served
 
@@ -35,7 +34,7 @@ from broker.capacity.request import Line
 from broker.identity import new_id
 from broker.store.engine import Database
 from broker.store.grants import Return, Wish, grants_of
-from tests.throwaway_postgres import OUTLIVES_A_POWER_CUT, Cluster, find_binaries
+from tests.throwaway_postgres import OUTLIVES_A_POWER_CUT, Cluster
 
 CLIENTS = 32
 MANY_POOLS, MANY_LEASES = 1_000, 100_000
@@ -131,78 +130,30 @@ def a_site(places: Places, kind: str, name: str, *, pools: int, leases: int = 0)
 
 # --- in the database ---------------------------------------------------------------------------
 
-_PGBENCH_TABLES = """
-    CREATE TABLE bench_pool (
-      id int PRIMARY KEY, total int NOT NULL, used int NOT NULL DEFAULT 0,
-      gen bigint NOT NULL DEFAULT 0, CHECK (used BETWEEN 0 AND total)
-    ) WITH (fillfactor = 20);
-    CREATE TABLE bench_lease (
-      id uuid PRIMARY KEY DEFAULT gen_random_uuid(), pool_id int NOT NULL REFERENCES bench_pool (id),
-      n int NOT NULL CHECK (n > 0), key text NOT NULL UNIQUE, fence bigint NOT NULL,
-      state smallint NOT NULL DEFAULT 1, expires_at timestamptz NOT NULL
-    );
-    INSERT INTO bench_pool (id, total) SELECT number, 50000000 FROM generate_series(1, 16) AS number
-"""
-_PGBENCH_SCRIPT = """\\set pool random(1, :pools)
-\\set n random(1, :gpus)
-WITH taken AS (UPDATE bench_pool SET used = used + :n, gen = gen + 1 WHERE id = :pool AND \
-used + :n <= total RETURNING id, gen) INSERT INTO bench_lease (pool_id, n, key, fence, expires_at) \
-SELECT id, :n, gen_random_uuid()::text, gen, clock_timestamp() + interval '60 s' FROM taken \
-RETURNING id AS lease, fence AS fence \\gset
-WITH ended AS (UPDATE bench_lease SET state = 2 WHERE id = :lease AND fence = :fence AND \
-state = 1 RETURNING pool_id, n) UPDATE bench_pool AS p SET used = used - ended.n, gen = gen + 1 \
-FROM ended WHERE p.id = ended.pool_id;
-"""
-
 
 def in_the_database(cluster: Cluster, given: argparse.Namespace) -> None:
-    """Compare the engine with the least that can grant and return: one statement each."""
+    """Compare the engine with what writes the same by one statement each."""
     url = _new_database(cluster, "hot_path")
     prepare(url, pools=16)
-    engine = sa.create_engine(url)
-    with engine.begin() as connection:
-        connection.exec_driver_sql(_PGBENCH_TABLES)
-    engine.dispose()
-    print("\nin PostgreSQL, beside pgbench with one statement a grant and one a return")
+    prepare_pgbench(url)
+    print("\nin PostgreSQL, beside pgbench that writes the same rows, one statement each")
     for pools, target in ((1, HOT), (16, SPREAD)):
-        ours, peers = [], []
+        ours, peers, bare = [], [], []
         for _ in range(given.rounds):
-            peers.append(_pgbench(url, pools, given.seconds))
+            load = Load(pools=pools, gpus=MOST_GPUS, clients=CLIENTS, seconds=given.seconds)
+            settle(url)
+            peers.append(pgbench(url, SAME_ROWS, load))
+            settle(url)
             ours.append(uvloop.run(_engine(url, pools, given.seconds)))
+            settle(url)
+            bare.append(pgbench(url, BARE, load))
         ratios = [a / b for a, b in zip(ours, peers, strict=True)]
+        to_bare = [a / b for a, b in zip(ours, bare, strict=True)]
         name = "one hot pool" if pools == 1 else f"{pools} pools"
         _show(f"{name}: engine / pgbench", statistics.median(ratios), "x", target)
         _show_rate("the engine", ours)
         _show_rate("pgbench", peers)
-
-
-def _pgbench(url: str, pools: int, seconds: float) -> float:
-    """Return how many grants and returns pgbench does a second."""
-    parsed, binaries = sa.make_url(url), find_binaries()
-    if binaries is None:
-        raise SystemExit("PostgreSQL is not installed")
-    with tempfile.NamedTemporaryFile("w", suffix=".sql") as script:
-        script.write(_PGBENCH_SCRIPT)
-        script.flush()
-        command = [str(binaries / "pgbench"), "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2"]
-        command += [
-            "-T",
-            str(max(1, round(seconds))),
-            "-D",
-            f"pools={pools}",
-            "-D",
-            f"gpus={MOST_GPUS}",
-            "-f",
-            script.name,
-        ]
-        command += ["-h", str(parsed.host), "-p", str(parsed.port), "-U", str(parsed.username)]
-        done = subprocess.run(
-            [*command, str(parsed.database)], capture_output=True, text=True, check=True
-        )
-    found = re.search(r"^tps = ([0-9.]+)", done.stdout, re.MULTILINE)
-    if found is None:
-        raise SystemExit(f"pgbench said: {done.stdout}")
-    return 2 * float(found[1])
+        _show("  engine / pgbench: lease and counter only", statistics.median(to_bare), "x")
 
 
 async def _engine(url: str, pools: int, seconds: float) -> float:

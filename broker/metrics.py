@@ -10,6 +10,7 @@ never an id, a holder or a path as it was called.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Final
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, Metric
@@ -33,6 +34,9 @@ class Meters:
 
     def __init__(self) -> None:
         self._registry = CollectorRegistry()
+        # The library looks for a series under a lock, by texts; these are few, and stay.
+        self._lease_op_series = cache(self._find_lease_op_series)
+        self._request_series = cache(self._find_request_series)
         self._queue_depth: Callable[[], int] | None = None
         self._lease_ops = Counter(
             "tonnage_lease_ops_total",
@@ -72,8 +76,9 @@ class Meters:
 
         Both come from a short list, never from a caller.
         """
-        self._lease_ops.labels(op, outcome).inc()
-        self._lease_op_seconds.labels(op).observe(seconds)
+        counted, timed = self._lease_op_series(op, outcome)
+        counted.inc()
+        timed.observe(seconds)
 
     def batch(self, size: int) -> None:
         """Note how many operations went to the database together."""
@@ -85,8 +90,18 @@ class Meters:
 
     def request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Note one answered request: `route` as declared, with its parameters in braces."""
-        self._requests.labels(method, route, str(status)).inc()
-        self._request_seconds.labels(method, route).observe(seconds)
+        counted, timed = self._request_series(method, route, status)
+        counted.inc()
+        timed.observe(seconds)
+
+    def _find_lease_op_series(self, op: str, outcome: str) -> tuple[Counter, Histogram]:
+        return self._lease_ops.labels(op, outcome), self._lease_op_seconds.labels(op)
+
+    def _find_request_series(
+        self, method: str, route: str, status: int
+    ) -> tuple[Counter, Histogram]:
+        counted = self._requests.labels(method, route, str(status))
+        return counted, self._request_seconds.labels(method, route)
 
     def collect(self) -> Iterator[Metric]:
         """Yield everything as it stands; the queue has no value where there is none."""

@@ -7,7 +7,6 @@ import time
 from typing import Final
 
 from fastapi import Request
-from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from broker.api.problems import METHODS, internal
@@ -17,6 +16,9 @@ from broker.metrics import Meters
 REQUEST_ID: Final = "X-Request-Id"
 UNKNOWN_ROUTE: Final = "unknown"
 OTHER_METHOD: Final = "other"
+
+_ID: Final = REQUEST_ID.lower().encode()
+_UNLESS_SAID: Final = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 
 log = logging.getLogger(__name__)
 
@@ -38,13 +40,13 @@ class Answers:
             await self._app(scope, receive, send)
             return
         request, began, status = Request(scope), time.perf_counter(), 0
-        request.state.request_id = new_id()
+        request_id = request.state.request_id = new_id()
 
         async def answered(message: Message) -> None:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                _complete(MutableHeaders(scope=message), request.state.request_id)
+                _complete(message, request_id)
             await send(message)
             if message["type"] == "http.response.body" and not message.get("more_body", False):
                 # Here and not after the application, which may still have tasks to do.
@@ -55,19 +57,22 @@ class Answers:
         except Exception:
             if status:
                 raise  # half an answer is out: only breaking the connection tells the caller
-            log.exception("request failed", extra={"request_id": request.state.request_id})
+            log.exception("request failed", extra={"request_id": request_id})
             await internal(request)(scope, receive, answered)
 
     def _note(self, request: Request, status: int, seconds: float) -> None:
-        log.info("request answered", extra=_line(request, status, seconds))
+        if log.isEnabledFor(logging.INFO):
+            log.info("request answered", extra=_line(request, status, seconds))
         method = request.method if request.method in METHODS else OTHER_METHOD
         self._meters.request(method, _route_of(request), status, seconds)
 
 
-def _complete(headers: MutableHeaders, request_id: str) -> None:
-    headers[REQUEST_ID] = request_id
-    headers.setdefault("Cache-Control", "no-store")
-    headers.setdefault("X-Content-Type-Options", "nosniff")
+def _complete(message: Message, request_id: str) -> None:
+    headers = [one for one in message.get("headers", ()) if one[0].lower() != _ID]
+    names = {name.lower() for name, _ in headers}
+    headers.append((_ID, request_id.encode()))
+    headers += [one for one in _UNLESS_SAID if one[0] not in names]
+    message["headers"] = headers
 
 
 def _line(request: Request, status: int, seconds: float) -> dict[str, object]:
@@ -75,7 +80,7 @@ def _line(request: Request, status: int, seconds: float) -> dict[str, object]:
         "request_id": request.state.request_id,
         "key_id": getattr(request.state, "key_id", None),
         "method": request.method,
-        "path": request.url.path,
+        "path": request.scope["path"],
         "status": status,
         "milliseconds": round(seconds * 1000, 1),
     }

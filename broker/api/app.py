@@ -14,6 +14,7 @@ from pydantic.json_schema import models_json_schema
 
 from broker.api.answers import Answers
 from broker.api.auditing import Auditing
+from broker.api.express import ExpressLane
 from broker.api.housekeeping import keeping_house, round_terms
 from broker.api.limits import BodyLimit
 from broker.api.links import add_links
@@ -178,6 +179,14 @@ def create_app(
     for router in V1_ROUTERS:
         require_guarded(router.routes)
         app.include_router(router, responses=described(*V1_STATUSES))
+    hot = (capacity_requests, leases)
+    app.router.routes.insert(
+        0,
+        ExpressLane(
+            [express for module in hot for express in module.EXPRESS],
+            [route for module in hot for route in module.router.routes],
+        ),
+    )
     return app
 
 

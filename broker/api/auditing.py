@@ -44,9 +44,8 @@ class Auditing:
         try:
             await self._app(scope, receive, seen)
         finally:
-            request = Request(scope)
-            draft: AuditDraft | None = getattr(request.state, "audited", None)
+            draft: AuditDraft | None = getattr(Request(scope).state, "audited", None)
             if draft is not None:
-                wiring: Wiring = request.app.state.wiring
+                wiring: Wiring = scope["app"].state.wiring
                 draft = replace(draft, status=status)
                 await run_in_threadpool(record_request, wiring.database, draft, clock=wiring.clock)

@@ -24,18 +24,23 @@ def json_body(model: type[Model]) -> Any:
     """Return the dependency that reads a body as this model; 415 and 422 where it cannot."""
 
     async def read(request: Request) -> Model:
-        kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-        if kind != JSON:
-            raise MediaTypeError(f"this route reads {JSON}; name it in the header Content-Type")
-        try:
-            return model.model_validate_json(await request.body(), strict=True)
-        except ValidationError as failure:
-            faults = failure.errors(include_url=False, include_context=False, include_input=False)
-            raise RequestValidationError(
-                [{**fault, "loc": ("body", *fault["loc"])} for fault in faults]
-            ) from None
+        return await read_json(request, model)
 
     return Depends(read)
+
+
+async def read_json(request: Request, model: type[Model]) -> Model:
+    """Return the body of a request as this model."""
+    kind = request.headers.get("content-type", "")
+    if kind != JSON and kind.partition(";")[0].strip().lower() != JSON:
+        raise MediaTypeError(f"this route reads {JSON}; name it in the header Content-Type")
+    try:
+        return model.model_validate_json(await request.body(), strict=True)
+    except ValidationError as failure:
+        faults = failure.errors(include_url=False, include_context=False, include_input=False)
+        raise RequestValidationError(
+            [{**fault, "loc": ("body", *fault["loc"])} for fault in faults]
+        ) from None
 
 
 def described_body(model: type[BaseModel]) -> dict[str, Any]:

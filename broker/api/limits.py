@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
-from fastapi import Request
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -32,9 +32,8 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        headers = Request(scope).headers
-        limit = limit_of(headers.get("content-type", ""), path=scope["path"])
-        announced, arrived = headers.get("content-length", ""), 0
+        kind, announced = _said_of_body(scope["headers"])
+        limit, arrived = limit_of(kind, path=scope["path"]), 0
 
         async def counted() -> Message:
             nonlocal arrived
@@ -47,6 +46,16 @@ class BodyLimit:
             return message
 
         await self._app(scope, counted, send)
+
+
+def _said_of_body(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, str]:
+    kind = announced = ""
+    for name, value in headers:
+        if name == b"content-type":
+            kind = kind or value.decode("latin-1")
+        elif name == b"content-length":
+            announced = announced or value.decode("latin-1")
+    return kind, announced
 
 
 def limit_of(content_type: str, *, path: str = "") -> int:

@@ -9,7 +9,7 @@ Nothing here waits for a thread while a caller is remembered: a lease is granted
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date
 from threading import BoundedSemaphore
@@ -20,6 +20,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer, SecurityScopes
 from fastapi.security.utils import get_authorization_scheme_param
+from starlette.background import BackgroundTask
 from starlette.routing import BaseRoute
 
 from broker.access.audit import AuditDraft, Origin
@@ -40,10 +41,13 @@ __all__ = [
     "Caller",
     "Wiring",
     "WiringDep",
+    "bearer_of",
     "is_still_welcome",
+    "let_in",
     "reads_of",
     "require_guarded",
     "requires",
+    "scopes_asked_of",
     "wiring_of",
 ]
 
@@ -110,6 +114,12 @@ def reads_of(caller: Caller) -> str | None:
     return caller.reach if Scope.CAPACITY_WRITE in caller.scopes else None
 
 
+def bearer_of(request: Request) -> str | None:
+    """Return the key or token that came with a request, if any."""
+    scheme, bearer = get_authorization_scheme_param(request.headers.get("authorization"))
+    return bearer if bearer and scheme.lower() == "bearer" else None
+
+
 async def is_still_welcome(request: Request) -> bool:
     """Say whether the key or token of a request that goes on and on is still good."""
     _, bearer = get_authorization_scheme_param(request.headers.get("authorization"))
@@ -123,12 +133,48 @@ async def is_still_welcome(request: Request) -> bool:
 def require_guarded(routes: Iterable[BaseRoute]) -> None:
     """Raise RuntimeError if a route would let in whoever comes."""
     for route in routes:
-        if not isinstance(route, APIRoute) or not _asks_who_it_is(route.dependant):
+        if not isinstance(route, APIRoute) or _guard_of(route.dependant) is None:
             raise RuntimeError(f"{getattr(route, 'path', route)} lacks `requires`: see its module")
 
 
-def _asks_who_it_is(dependant: Dependant) -> bool:
-    return any(one.call is _caller or _asks_who_it_is(one) for one in dependant.dependencies)
+def _guard_of(dependant: Dependant) -> Dependant | None:
+    for one in dependant.dependencies:
+        found = one if one.call is _caller else _guard_of(one)
+        if found is not None:
+            return found
+    return None
+
+
+def scopes_asked_of(route: APIRoute) -> tuple[str, ...]:
+    """Return the scopes that `requires` names on a route; RuntimeError if it lets in anybody."""
+    guard = _guard_of(route.dependant)
+    if guard is None:
+        raise RuntimeError(f"{route.path} lacks `requires`: see its module")
+    return tuple(guard.own_oauth_scopes or ())
+
+
+async def let_in(
+    request: Request, wiring: Wiring, bearer: str | None, needed: Collection[str]
+) -> tuple[Caller, BackgroundTask | None]:
+    """Return who calls, and what is to be done after the answer; raise where they may not.
+
+    After it, since a database that is busy must not hold up who only reads.
+    """
+    if bearer is None:
+        raise NotSignedInError(
+            "this needs an API key in the header Authorization: Bearer tng_…; "
+            "make one with: tonnage keys create"
+        )
+    found = await wiring.sign_ins.admit(bearer)
+    key = found.note_is_due(wiring.clock())
+    later = None
+    if key is not None:
+        later = BackgroundTask(note_use, wiring.database, key, clock=wiring.clock)
+    origin = _origin_of(request, found)
+    request.state.key_id = origin.key_id
+    if request.method not in READING and RECORDED_ELSEWHERE not in needed:
+        request.state.audited = _draft_of(request, found, origin)
+    return _allowed(found, needed, origin), later
 
 
 async def _caller(
@@ -138,21 +184,11 @@ async def _caller(
     later: BackgroundTasks,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Caller:
-    if credentials is None:
-        raise NotSignedInError(
-            "this needs an API key in the header Authorization: Bearer tng_…; "
-            "make one with: tonnage keys create"
-        )
-    found = await wiring.sign_ins.admit(credentials.credentials)
-    key = found.note_is_due(wiring.clock())
-    if key is not None:
-        # After the answer: a database that is busy must not hold up who only reads.
-        later.add_task(note_use, wiring.database, key, clock=wiring.clock)
-    origin = _origin_of(request, found)
-    request.state.key_id = origin.key_id
-    if request.method not in READING and RECORDED_ELSEWHERE not in needed.scopes:
-        request.state.audited = _draft_of(request, found, origin)
-    return _allowed(found, needed.scopes, origin)
+    bearer = None if credentials is None else credentials.credentials
+    caller, task = await let_in(request, wiring, bearer, needed.scopes)
+    if task is not None:
+        later.tasks.append(task)
+    return caller
 
 
 def _allowed(found: SignedIn, needed: Iterable[str], origin: Origin) -> Caller:

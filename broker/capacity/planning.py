@@ -14,6 +14,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from functools import cached_property
+from heapq import merge
 from itertools import chain, islice
 
 from broker.capacity.fitness import Reason, Want, failing, reasons, suits
@@ -29,7 +31,7 @@ MOST_CANDIDATES = 8
 _UNKNOWN = Decimal("Infinity")  # for sorting only: an unknown price comes after every known one
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shelf:
     """A snapshot of all pools, by model and in the order of price: made once, planned from often."""
 
@@ -42,6 +44,20 @@ class Shelf:
         for pool in sorted(pools, key=price_order):
             by_model[pool.gpu_model].append(pool)
         return cls({model: tuple(of_model) for model, of_model in by_model.items()})
+
+    @cached_property
+    def by_place(self) -> dict[tuple[str, str], tuple[Pool, ...]]:
+        """Return the pools of each model in each region, folded, in the same order."""
+        found: dict[tuple[str, str], list[Pool]] = defaultdict(list)
+        for pool in self.pools:
+            found[pool.gpu_model, (pool.region or "").casefold()].append(pool)
+        return {place: tuple(pools) for place, pools in found.items()}
+
+    def at(self, model: str, regions: frozenset[str]) -> Iterable[Pool]:
+        """Return the pools of a model in these regions, folded; without any, wherever they are."""
+        if not regions:
+            return self.by_model.get(model, ())
+        return merge(*(self.by_place.get((model, one), ()) for one in regions), key=price_order)
 
     def less(self, taken: Candidate) -> Shelf:
         """Return the snapshot as it stands when some GPUs are taken."""
@@ -118,13 +134,13 @@ def price_order(pool: Pool) -> tuple[Decimal, Decimal, bool, str]:
 def _gang(want: Want, shelf: Shelf) -> Iterator[Candidate]:
     for model in dict.fromkeys(want.spec.gpu_models):
         # Lazily: eight pools that can serve it alone are all that is ever looked at.
-        fitting = (pool for pool in shelf.by_model.get(model, ()) if suits(want, pool))
+        fitting = (pool for pool in shelf.at(model, want.regions) if suits(want, pool))
         yield from _of_group(want, fitting, want.spec.gpu_count)
 
 
 def _as_many_as_there_are(want: Want, shelf: Shelf) -> Iterator[Candidate]:
     groups = [
-        [pool for pool in shelf.by_model.get(model, ()) if suits(want, pool)]
+        [pool for pool in shelf.at(model, want.regions) if suits(want, pool)]
         for model in dict.fromkeys(want.spec.gpu_models)
     ]
     everything = list(chain.from_iterable(groups))
@@ -151,6 +167,8 @@ def _of_group(want: Want, fitting: Iterable[Pool], target: int) -> Iterator[Cand
             yield (Line(pool_id=pool.id, gpu_count=target),)
     # Where one pool has it all, splits only catch the race for it: the cheapest pools will do.
     split_over = seen[:MOST_LINES] if singles else seen
+    if len(split_over) < 2:
+        return
     stocks = [_stock(want, pool) for pool in split_over]
     for way in ways(stocks, target, limit=MOST_CANDIDATES):
         yield tuple(Line(pool_id=split_over[index].id, gpu_count=gpus) for index, gpus in way)

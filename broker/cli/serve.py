@@ -8,9 +8,9 @@ from contextlib import suppress
 from typing import Annotated
 
 import typer
-import uvicorn
 
 from broker.api.app import create_app
+from broker.api.serving import run
 from broker.cli.console import opened, read_settings
 from broker.errors import RefusedError
 from broker.logs import log_to_stderr
@@ -32,18 +32,11 @@ def serve(
     settings = read_settings()
     with listening(host, port) as listener, opened(settings) as database:
         log_to_stderr(settings.log_level)
-        config = uvicorn.Config(
-            create_app(settings, database=database),
-            log_config=None,  # its records go the way of ours, which hides secrets
-            access_log=False,  # it would write query strings; our own line does not
-            server_header=False,
-            proxy_headers=False,
-            timeout_graceful_shutdown=GRACE_SECONDS,
-        )
+        app = create_app(settings, database=database)
         actual = listener.getsockname()[1]
         typer.echo(f"Tonnage API on http://{_bracketed(host)}:{actual} (Ctrl-C stops it)", err=True)
         with suppress(KeyboardInterrupt):  # raised again by uvicorn after a graceful stop
-            uvicorn.Server(config).run(sockets=[listener])
+            run(app, listener, timeout_graceful_shutdown=GRACE_SECONDS)
 
 
 def listening(host: str, port: int, *, option: str = "--port") -> socket.socket:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 from sqlmodel import Session
@@ -32,7 +33,7 @@ RATES_KEPT: Final = 60_000_000_000
 """Nanoseconds for which exchange rates are kept: they change once a day."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Snapshot:
     """All pools at one moment, in the planner's order, and the exchange rates on record."""
 
@@ -46,6 +47,11 @@ class Snapshot:
     def gens(self) -> dict[str, int]:
         """Return the generation of each pool: equal where nothing changed."""
         return {pool.id: pool.gen for pool in self.pools}
+
+    @cached_property
+    def by_id(self) -> dict[str, Pool]:
+        """Return each pool under its id."""
+        return {pool.id: pool for pool in self.pools}
 
 
 class PoolSnapshots:

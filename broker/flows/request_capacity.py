@@ -266,7 +266,7 @@ def _replayed(answer: Answer, known: dict[str, GrantedLease]) -> Decision:
 def _lease(planned: _Planned, answer: Answer) -> GrantedLease:
     if answer.lease_id is None or answer.fence is None or answer.expires_at is None:
         raise RuntimeError("the engine granted a request without telling the lease")
-    pools = {pool.id: pool for pool in planned.snapshot.pools}
+    pools = planned.snapshot.by_id
     return GrantedLease(
         id=answer.lease_id,
         request_id=answer.request_id,

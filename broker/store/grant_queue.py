@@ -174,6 +174,8 @@ class GroupCommit(ABC):
         waiting = [_Waiting(entry, loop.create_future(), began) for entry in entries]
         self._waiting.extend(waiting)
         self._wake.set()
+        if len(waiting) == 1:
+            return [await waiting[0].reply]
         replies = await asyncio.gather(*(one.reply for one in waiting), return_exceptions=True)
         for reply in replies:
             if isinstance(reply, BaseException):

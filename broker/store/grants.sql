@@ -360,17 +360,18 @@ DECLARE
   i int; k int := 1; f int; p int; n int;
 BEGIN
   t_wish := '{}'; t_pool := '{}'; t_gpus := '{}'; t_starts := '{}'; t_ends := '{}';
-  SELECT array_agg(q.available - q.kept_back - q.claimed ORDER BY x.ix),
-         array_agg(q.scheduled ORDER BY x.ix),
-         array_agg(NOT (q.is_cordoned OR q.is_draining) ORDER BY x.ix),
-         array_agg(coalesce(q.opens_at, '-infinity') ORDER BY x.ix),
-         array_agg(coalesce(q.closes_at, 'infinity') ORDER BY x.ix),
-         array_agg(q.confirm_seconds ORDER BY x.ix), array_agg(q.grace_seconds ORDER BY x.ix),
+  SELECT array_agg(o.available - o.kept_back - o.claimed), array_agg(o.scheduled),
+         array_agg(NOT (o.is_cordoned OR o.is_draining)),
+         array_agg(coalesce(o.opens_at, '-infinity')), array_agg(coalesce(o.closes_at, 'infinity')),
+         array_agg(o.confirm_seconds), array_agg(o.grace_seconds),
          array_agg(0), array_agg(0), array_agg(0)
     INTO p_free, p_booked, p_open, p_opens, p_closes, p_confirm, p_grace,
          p_held, p_scheduled, p_unclaimed
-    FROM unnest(a_pools) WITH ORDINALITY AS x(id, ix)
-    LEFT JOIN (SELECT * FROM pool WHERE id = ANY (a_pools)) AS q ON q.id = x.id;
+    FROM (
+      SELECT q.* FROM unnest(a_pools) WITH ORDINALITY AS x(id, ix)
+        LEFT JOIN (SELECT * FROM pool WHERE id = ANY (a_pools)) AS q ON q.id = x.id
+        ORDER BY x.ix
+    ) AS o;
   WHILE k <= v_lines LOOP  -- one turn a choice
     i := a_wish[k]; f := k; v_later := w_starts[i] > a_now;
     v_fits := w_is_open[i] AND w_choice[i] IS NULL; v_closes := 'infinity'; v_confirm := w_ttl[i];
@@ -427,12 +428,18 @@ LANGUAGE plpgsql AS $$
 DECLARE
   -- New, Waiting, Known; and then Granted, Scheduled, Queued, Pending as before, Denied
   v_code "char"[] := array_fill('N'::"char", ARRAY[jsonb_array_length(a_wishes)]);
-  v_waits boolean[]; w_lease text[]; w_starts timestamptz[]; w_ends timestamptz[]; w_ttl int[];
+  v_waits boolean[] := array_fill(false, ARRAY[jsonb_array_length(a_wishes)]);
+  v_open boolean[] := array_fill(true, ARRAY[jsonb_array_length(a_wishes)]);
+  w_request text[]; w_lease text[]; w_starts timestamptz[]; w_ends timestamptz[]; w_ttl int[];
+  w_may_queue boolean[]; w_deadline timestamptz[]; w_refusal text[]; w_detail text[];
   d record; v_row record; v_fence bigint;
 BEGIN
   FOR v_row IN SELECT * FROM lease_known(a_wishes) LOOP
-    v_code[v_row.o_ix] := CASE v_row.o_code WHEN 'W' THEN 'W' ELSE 'K' END;
-    CONTINUE WHEN v_row.o_code = 'W';
+    IF v_row.o_code = 'W' THEN
+      v_code[v_row.o_ix] := 'W'; v_waits[v_row.o_ix] := true;
+      CONTINUE;
+    END IF;
+    v_code[v_row.o_ix] := 'K'; v_open[v_row.o_ix] := false;
     o_ix := v_row.o_ix; o_code := v_row.o_code; o_request := v_row.o_request;
     o_lease := NULL; o_request_state := NULL; o_lease_state := NULL; o_fence := NULL;
     o_until := NULL; o_lines := NULL; o_reason := NULL; o_detail := NULL;
@@ -443,30 +450,27 @@ BEGIN
     END IF;
     RETURN NEXT;
   END LOOP;
-  v_waits := ARRAY(SELECT x.code = 'W' FROM unnest(v_code) WITH ORDINALITY AS x(code, ix)
-                   ORDER BY x.ix);
-  SELECT array_agg(w.lease_id ORDER BY w.ix), array_agg(w.ttl ORDER BY w.ix),
-         array_agg(greatest(w.starts_at, a_now) ORDER BY w.ix),
-         array_agg(greatest(w.starts_at, a_now) + make_interval(secs => w.duration) ORDER BY w.ix)
-    INTO w_lease, w_ttl, w_starts, w_ends
-    FROM jsonb_to_recordset(a_wishes)
-      AS w(ix int, lease_id text, ttl int, starts_at timestamptz, duration int);
+  SELECT array_agg(o.request_id), array_agg(o.lease_id), array_agg(o.ttl),
+         array_agg(greatest(o.starts_at, a_now)),
+         array_agg(greatest(o.starts_at, a_now) + make_interval(secs => o.duration)),
+         array_agg(o.may_queue), array_agg(o.deadline_at), array_agg(o.refusal), array_agg(o.detail)
+    INTO w_request, w_lease, w_ttl, w_starts, w_ends, w_may_queue, w_deadline, w_refusal, w_detail
+    FROM (
+      SELECT * FROM jsonb_to_recordset(a_wishes)
+        AS w(ix int, request_id text, lease_id text, ttl int, starts_at timestamptz, duration int,
+             may_queue boolean, deadline_at timestamptz, refusal text, detail text)
+        ORDER BY w.ix
+    ) AS o;
   SELECT * INTO d FROM lease_choose(
-    a_pools, a_wish, a_choice, a_pool, a_gpus, a_claim,
-    ARRAY(SELECT x.code <> 'K' FROM unnest(v_code) WITH ORDINALITY AS x(code, ix) ORDER BY x.ix),
-    w_starts, w_ends, w_ttl, a_now);
+    a_pools, a_wish, a_choice, a_pool, a_gpus, a_claim, v_open, w_starts, w_ends, w_ttl, a_now);
   IF cardinality(d.t_wish) > 0 THEN
     UPDATE fence SET last = last + (SELECT max(x) FROM unnest(d.w_rank) AS x)
       WHERE name = 'lease'
       RETURNING last - (SELECT max(x) FROM unnest(d.w_rank) AS x) INTO STRICT v_fence;
   END IF;
-  FOR v_row IN
-    SELECT w.* FROM jsonb_to_recordset(a_wishes)
-      AS w(ix int, request_id text, may_queue boolean, deadline_at timestamptz, refusal text,
-           detail text)
-      WHERE v_code[w.ix] <> 'K' ORDER BY w.ix
-  LOOP
-    o_ix := v_row.ix; o_request := v_row.request_id; o_lines := NULL;
+  FOR i IN 1..cardinality(v_code) LOOP
+    CONTINUE WHEN NOT v_open[i];
+    o_ix := i; o_request := w_request[i]; o_lines := NULL;
     o_choice := d.w_choice[o_ix]; o_until := d.w_until[o_ix]; o_fence := v_fence + d.w_rank[o_ix];
     o_lease := NULL; o_lease_state := NULL; o_reason := NULL; o_detail := NULL;
     IF o_choice IS NOT NULL THEN
@@ -474,9 +478,9 @@ BEGIN
       o_lease := w_lease[o_ix]; o_request_state := 'granted';
       o_lease_state := CASE o_code WHEN 'G' THEN 'granted' ELSE 'scheduled' END;
     ELSE
-      o_reason := v_row.refusal; o_detail := v_row.detail;
-      o_code := CASE WHEN v_waits[o_ix] THEN 'P' WHEN v_row.may_queue THEN 'Q' ELSE 'D' END;
-      IF o_code = 'Q' AND v_row.deadline_at <= a_now THEN
+      o_reason := w_refusal[o_ix]; o_detail := w_detail[o_ix];
+      o_code := CASE WHEN v_waits[o_ix] THEN 'P' WHEN w_may_queue[o_ix] THEN 'Q' ELSE 'D' END;
+      IF o_code = 'Q' AND w_deadline[o_ix] <= a_now THEN
         o_code := 'D'; o_reason := 'deadline';
       END IF;
       o_request_state := CASE WHEN o_code <> 'D' THEN 'pending' END;
@@ -484,33 +488,22 @@ BEGIN
     v_code[o_ix] := o_code;
     RETURN NEXT;
   END LOOP;
-  PERFORM lease_write_requests(a_wishes, v_code, v_waits, a_now);
-  IF v_fence IS NOT NULL THEN
-    PERFORM lease_write(a_pools, a_wishes, v_code, v_fence, w_lease, w_starts, w_ends,
+  IF v_fence IS NOT NULL OR 'Q'::"char" = ANY (v_code) THEN
+    PERFORM lease_write(a_pools, a_wishes, v_code, v_waits, v_fence, w_starts, w_ends,
       d.w_rank, d.w_total, d.w_until, d.t_wish, d.t_pool, d.t_gpus, d.t_starts,
       d.p_held, d.p_scheduled, d.p_unclaimed, a_now);
   END IF;
 END $$;
 
----- lease_write_requests: what was asked for, by those who are granted it or wait for it.
-CREATE OR REPLACE FUNCTION lease_write_requests(
-  a_wishes jsonb, v_code "char"[], v_waits boolean[], a_now timestamptz) RETURNS void
+---- lease_write: requests that are granted or wait, leases, the journal, the accounts.
+-- One statement: the wishes are read once, and all references between its rows hold at its end.
+CREATE OR REPLACE FUNCTION lease_write(
+  a_pools text[], a_wishes jsonb, v_code "char"[], v_waits boolean[], v_fence bigint,
+  w_starts timestamptz[], w_ends timestamptz[], w_rank int[], w_total int[],
+  w_until timestamptz[], t_wish int[], t_pool int[], t_gpus int[], t_starts timestamptz[],
+  p_held int[], p_scheduled int[], p_unclaimed int[], a_now timestamptz) RETURNS void
 LANGUAGE plpgsql AS $$
 BEGIN
-  INSERT INTO capacity_request (id, principal, idempotency_key, fingerprint, spec, holder,
-      gpu_count, priority, state, reason, detail, lease_id, created_at, deadline_at, decided_at, rev)
-    SELECT w.request_id, w.principal, w.key, w.fingerprint, w.spec, w.holder, w.gpu_count,
-           w.priority, CASE v_code[w.ix] WHEN 'Q' THEN 'pending' ELSE 'granted' END,
-           CASE v_code[w.ix] WHEN 'Q' THEN w.refusal END,
-           CASE v_code[w.ix] WHEN 'Q' THEN w.detail END,
-           CASE v_code[w.ix] WHEN 'Q' THEN NULL ELSE w.lease_id END,
-           a_now, w.deadline_at, CASE v_code[w.ix] WHEN 'Q' THEN NULL ELSE a_now END, 1
-      FROM jsonb_to_recordset(a_wishes)
-        AS w(ix int, request_id text, lease_id text, principal text, key text, fingerprint text,
-             spec text, holder text, gpu_count int, priority int, deadline_at timestamptz,
-             refusal text, detail text)
-      WHERE v_code[w.ix] IN ('G', 'S', 'Q') AND NOT v_waits[w.ix]
-      ORDER BY w.principal, w.key;
   IF true = ANY (v_waits) THEN
     UPDATE capacity_request SET state = 'granted', reason = NULL, detail = NULL,
         lease_id = w.lease_id, decided_at = a_now, rev = rev + 1
@@ -520,50 +513,57 @@ BEGIN
           SELECT x.request_id FROM jsonb_to_recordset(a_wishes) AS x(ix int, request_id text)
             WHERE v_waits[x.ix]));
   END IF;
-  INSERT INTO capacity_event (kind, object_id, holder, principal, at, data)
-    SELECT 'request.pending', w.request_id, w.holder, w.principal, a_now,
-           json_build_object('gpu_count', w.gpu_count, 'reason', w.refusal)::text
+  WITH wish AS MATERIALIZED (
+    SELECT w.*, v_code[w.ix] AS code, v_code[w.ix] = 'Q' AS queues, w_rank[w.ix] AS rank,
+           v_fence + w_rank[w.ix] AS fence
       FROM jsonb_to_recordset(a_wishes)
-        AS w(ix int, request_id text, principal text, holder text, gpu_count int, refusal text)
-      WHERE v_code[w.ix] = 'Q' ORDER BY w.ix;
-END $$;
-
----- lease_write: leases with their lines and prices, the journal, the accounts.
-CREATE OR REPLACE FUNCTION lease_write(
-  a_pools text[], a_wishes jsonb, v_code "char"[], v_fence bigint,
-  w_lease text[], w_starts timestamptz[], w_ends timestamptz[], w_rank int[], w_total int[],
-  w_until timestamptz[], t_wish int[], t_pool int[], t_gpus int[], t_starts timestamptz[],
-  p_held int[], p_scheduled int[], p_unclaimed int[], a_now timestamptz) RETURNS void
-LANGUAGE plpgsql AS $$
-BEGIN
-  INSERT INTO lease (id, request_id, principal, holder, state, is_live, priority, is_preemptible,
-      gpu_count, fence, ttl_seconds, granted_at, starts_at, ends_at, expires_at, rev)
-    SELECT w.lease_id, w.request_id, w.principal, w.holder,
-           CASE v_code[w.ix] WHEN 'G' THEN 'granted' ELSE 'scheduled' END, true, w.priority,
-           w.is_preemptible, w_total[w.ix], v_fence + w_rank[w.ix], w.ttl, a_now,
-           w_starts[w.ix], w_ends[w.ix], w_until[w.ix], 1
-      FROM jsonb_to_recordset(a_wishes)
-        AS w(ix int, lease_id text, request_id text, principal text, holder text, priority int,
-             is_preemptible boolean, ttl int)
-      WHERE v_code[w.ix] IN ('G', 'S') ORDER BY w_rank[w.ix];
-  INSERT INTO lease_line (lease_id, pool_id, gpu_count, marginal_price, effective_price, currency)
-    SELECT w_lease[x.i], q.id, x.n, q.marginal_price, q.effective_price, q.currency
-      FROM unnest(t_wish, t_pool, t_gpus) AS x(i, p, n)
-      JOIN pool q ON q.id = a_pools[x.p] WHERE q.id = ANY (a_pools) ORDER BY x.i, x.p;
-  INSERT INTO capacity_transfer (pool_id, debit, credit, gpu_count, cause, actor, at)
-    SELECT a_pools[x.p], 'available', 'held', x.n, 'lease ' || w_lease[x.i] || ' granted',
-           w.principal, a_now
-      FROM unnest(t_wish, t_pool, t_gpus, t_starts) AS x(i, p, n, s)
-      JOIN jsonb_to_recordset(a_wishes) AS w(ix int, principal text) ON w.ix = x.i
-      WHERE x.s IS NULL ORDER BY x.i, x.p;
-  INSERT INTO capacity_event (kind, object_id, holder, principal, at, data)
-    SELECT CASE v_code[w.ix] WHEN 'G' THEN 'lease.granted' ELSE 'lease.scheduled' END,
-           w.lease_id, w.holder, w.principal, a_now,
-           json_build_object('request_id', w.request_id, 'fence', v_fence + w_rank[w.ix],
-                             'gpu_count', w_total[w.ix])::text
-      FROM jsonb_to_recordset(a_wishes)
-        AS w(ix int, lease_id text, request_id text, principal text, holder text)
-      WHERE v_code[w.ix] IN ('G', 'S') ORDER BY w_rank[w.ix];
+        AS w(ix int, request_id text, lease_id text, principal text, key text, fingerprint text,
+             spec text, holder text, gpu_count int, priority int, is_preemptible boolean, ttl int,
+             deadline_at timestamptz, refusal text, detail text)
+      WHERE v_code[w.ix] IN ('G', 'S', 'Q')
+  ), asked AS (
+    INSERT INTO capacity_request (id, principal, idempotency_key, fingerprint, spec, holder,
+        gpu_count, priority, state, reason, detail, lease_id, created_at, deadline_at, decided_at,
+        rev)
+      SELECT request_id, principal, key, fingerprint, spec, holder, gpu_count, priority,
+             CASE WHEN queues THEN 'pending' ELSE 'granted' END,
+             CASE WHEN queues THEN refusal END, CASE WHEN queues THEN detail END,
+             CASE WHEN NOT queues THEN lease_id END, a_now, deadline_at,
+             CASE WHEN NOT queues THEN a_now END, 1
+        FROM wish WHERE NOT v_waits[ix] ORDER BY principal, key
+  ), leased AS (
+    INSERT INTO lease (id, request_id, principal, holder, state, is_live, priority, is_preemptible,
+        gpu_count, fence, ttl_seconds, granted_at, starts_at, ends_at, expires_at, rev)
+      SELECT lease_id, request_id, principal, holder,
+             CASE code WHEN 'G' THEN 'granted' ELSE 'scheduled' END, true, priority,
+             is_preemptible, w_total[ix], fence, ttl, a_now, w_starts[ix], w_ends[ix], w_until[ix],
+             1
+        FROM wish WHERE NOT queues ORDER BY rank
+  ), line AS MATERIALIZED (
+    SELECT wish.ix, wish.lease_id, wish.principal, x.p, x.n, x.s
+      FROM unnest(t_wish, t_pool, t_gpus, t_starts) AS x(i, p, n, s) JOIN wish ON wish.ix = x.i
+  ), lined AS (
+    INSERT INTO lease_line (lease_id, pool_id, gpu_count, marginal_price, effective_price, currency)
+      SELECT x.lease_id, q.id, x.n, q.marginal_price, q.effective_price, q.currency
+        FROM line x JOIN pool q ON q.id = a_pools[x.p] WHERE q.id = ANY (a_pools)
+        ORDER BY x.ix, x.p
+  ), moved AS (
+    INSERT INTO capacity_transfer (pool_id, debit, credit, gpu_count, cause, actor, at)
+      SELECT a_pools[p], 'available', 'held', n, 'lease ' || lease_id || ' granted', principal,
+             a_now
+        FROM line WHERE s IS NULL ORDER BY ix, p
+  ), told AS (
+    INSERT INTO capacity_event (kind, object_id, holder, principal, at, data)
+      SELECT CASE code WHEN 'G' THEN 'lease.granted' WHEN 'S' THEN 'lease.scheduled'
+                       ELSE 'request.pending' END,
+             CASE WHEN queues THEN request_id ELSE lease_id END, holder, principal, a_now,
+             CASE WHEN queues
+               THEN json_build_object('gpu_count', gpu_count, 'reason', refusal)
+               ELSE json_build_object('request_id', request_id, 'fence', fence,
+                                      'gpu_count', w_total[ix])
+             END::text
+        FROM wish ORDER BY queues DESC, rank, ix
+  )
   UPDATE pool SET available = available - x.held, held = pool.held + x.held,
       scheduled = pool.scheduled + x.scheduled, claimed = greatest(0, claimed - x.unclaimed),
       gen = gen + 1, changed_at = a_now
@@ -583,21 +583,28 @@ RETURNS TABLE (o_kind "char", o_ix int, o_code "char", o_request text, o_request
 LANGUAGE plpgsql SET enable_seqscan = off AS $$
 DECLARE
   v_now timestamptz;
-  v_confirming text[];
+  v_confirming text[] := '{}';
   v_released text[] := '{}';
   v_row record;
 BEGIN
   PERFORM lease_guard(a_expected);
-  v_confirming := ARRAY(SELECT id FROM lease WHERE id = ANY (b_id) AND confirmed_at IS NULL
-                        AND state IN ('granted', 'preempting'));
+  -- Nothing is asked of the database in vain: each statement costs as much as a row or two.
+  IF cardinality(b_id) > 0 THEN
+    v_confirming := ARRAY(SELECT id FROM lease WHERE id = ANY (b_id) AND confirmed_at IS NULL
+                          AND state IN ('granted', 'preempting'));
+  END IF;
   PERFORM 1 FROM pool WHERE id = ANY (a_pools || ARRAY(
     SELECT pool_id FROM lease_line WHERE lease_id = ANY (r_id || v_confirming)))
     ORDER BY id FOR UPDATE;
   IF jsonb_array_length(a_wishes) > 0 OR cardinality(r_id || v_confirming) > 0 THEN
     PERFORM 1 FROM fence WHERE name = 'lease' FOR UPDATE;
   END IF;
-  PERFORM 1 FROM capacity_request WHERE id = ANY (a_waiting) ORDER BY id FOR UPDATE;
-  PERFORM 1 FROM lease WHERE id = ANY (r_id || b_id) ORDER BY id FOR UPDATE;
+  IF cardinality(a_waiting) > 0 THEN
+    PERFORM 1 FROM capacity_request WHERE id = ANY (a_waiting) ORDER BY id FOR UPDATE;
+  END IF;
+  IF cardinality(r_id || b_id) > 0 THEN
+    PERFORM 1 FROM lease WHERE id = ANY (r_id || b_id) ORDER BY id FOR UPDATE;
+  END IF;
   v_now := clock_timestamp();
   o_kind := 't'; o_until := v_now; RETURN NEXT;
   o_until := NULL; o_kind := 'r';

@@ -9,7 +9,6 @@ GRANT_FUNCTIONS = (
     "lease_grant",
     "lease_known",
     "lease_choose",
-    "lease_write_requests",
     "lease_write",
     "lease_renew",
     "lease_peak",

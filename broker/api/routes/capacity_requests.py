@@ -11,8 +11,9 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Path, Query, Request, Response
 
 from broker.access.scope import Scope
+from broker.api.express import Express, without_query
 from broker.api.idempotency import KEY_PARAMETER, REPLAYED_HEADER, key_of, marked
-from broker.api.json_body import JSON, described_body, json_body
+from broker.api.json_body import JSON, described_body, json_body, read_json
 from broker.api.preconditions import ETAG, IfMatch, etag
 from broker.api.problems import described, kind_of
 from broker.api.wire.capacity import (
@@ -26,7 +27,7 @@ from broker.api.wire.capacity import (
 )
 from broker.api.wire.explanation import ExplanationOut
 from broker.api.wire.leases import Lease
-from broker.api.wiring import Caller, WiringDep, reads_of, requires
+from broker.api.wiring import Caller, Wiring, WiringDep, reads_of, requires
 from broker.capacity.request import RequestState
 from broker.flows.read_leases import cancel_capacity, request_page, show_request
 from broker.flows.request_capacity import Ask, Decision, explain_capacity, request_capacity
@@ -190,3 +191,10 @@ def _result(key: str, decision: Decision, caller: Caller) -> BatchResult:
         code=kind.code if kind else None,
         detail=str(refusal) if kind else None,
     )
+
+
+async def _ask_plainly(request: Request, wiring: Wiring, caller: Caller) -> Response:
+    return await ask(request, wiring, caller, await read_json(request, CapacityRequest))
+
+
+EXPRESS: Final = (Express(endpoint=ask, answer=_ask_plainly, is_plain=without_query),)

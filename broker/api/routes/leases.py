@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Final
 
-from fastapi import APIRouter, Path, Query, Response, status
+from fastapi import APIRouter, Path, Query, Request, Response, status
+from starlette.types import Scope as Connection
 
 from broker.access.scope import Scope
-from broker.api.json_body import JSON, described_body, json_body
+from broker.api.express import LONGEST_ID, Express, without_query
+from broker.api.json_body import JSON, described_body, json_body, read_json
 from broker.api.preconditions import ETAG, etag
 from broker.api.problems import described
 from broker.api.wire.leases import (
@@ -20,7 +23,7 @@ from broker.api.wire.leases import (
     RenewalResults,
     Renewed,
 )
-from broker.api.wiring import Caller, WiringDep, reads_of, requires
+from broker.api.wiring import Caller, Wiring, WiringDep, reads_of, requires
 from broker.capacity.lease import LeaseState
 from broker.flows.keep_leases import release_lease, renew_lease
 from broker.flows.read_leases import lease_page, show_lease
@@ -34,7 +37,7 @@ router = APIRouter(prefix="/v1", tags=["leases"])
 
 Reader = Annotated[Caller, requires(Scope.CAPACITY_READ)]
 Writer = Annotated[Caller, requires(Scope.CAPACITY_WRITE)]
-LeaseId = Annotated[str, Path(max_length=64, description="the id of a lease")]
+LeaseId = Annotated[str, Path(max_length=LONGEST_ID, description="the id of a lease")]
 OneBeat = Annotated[Heartbeat, json_body(Heartbeat)]
 ManyBeats = Annotated[HeartbeatBatch, json_body(HeartbeatBatch)]
 
@@ -116,6 +119,35 @@ async def release(
     """Give a lease back; again is as good as once. 409 if it ended otherwise."""
     back = Return(lease_id=lease_id, fence=fence, principal=caller.reach)
     await release_lease(wiring.desk.grants, back)
+
+
+async def _renew_plainly(request: Request, wiring: Wiring, caller: Caller) -> Response:
+    body = await read_json(request, Heartbeat)
+    return await renew(wiring, caller, request.path_params["lease_id"], body)
+
+
+async def _renew_many_plainly(request: Request, wiring: Wiring, caller: Caller) -> Response:
+    return await renew_many(wiring, caller, await read_json(request, HeartbeatBatch))
+
+
+async def _release_plainly(request: Request, wiring: Wiring, caller: Caller) -> Response:
+    fence = int(request.scope["query_string"].removeprefix(_FENCE_IS))
+    await release(wiring, caller, request.path_params["lease_id"], fence)
+    return Response(status_code=status.HTTP_204_NO_CONTENT)
+
+
+def _is_one_fence(connection: Connection) -> bool:
+    return _ONE_FENCE.fullmatch(connection["query_string"]) is not None
+
+
+_FENCE_IS: Final = b"fence="
+_ONE_FENCE: Final = re.compile(_FENCE_IS + rb"[1-9][0-9]{0,17}")  # all of these are below 2**63
+
+EXPRESS: Final = (
+    Express(endpoint=renew, answer=_renew_plainly, is_plain=without_query),
+    Express(endpoint=renew_many, answer=_renew_many_plainly, is_plain=without_query),
+    Express(endpoint=release, answer=_release_plainly, is_plain=_is_one_fence),
+)
 
 
 def _beat(lease_id: str, body: Heartbeat, caller: Caller) -> Beat:

@@ -472,3 +472,18 @@ def test_of_equal_marginal_prices_the_lower_effective_one_goes_first() -> None:
     pools = [a_pool("a", usd_effective=Decimal(3)), a_pool("b", usd_effective=Decimal(2))]
 
     assert pools_of(plan(a_spec(), pools, now=NOON))[:2] == [["b"], ["a"]]
+
+
+@given(
+    places=st.lists(st.sampled_from(["Oslo", "oslo", "Rome", None]), max_size=6),
+    wanted=st.frozensets(st.sampled_from(["oslo", "rome", "bern"])),
+)
+def test_a_shelf_gives_the_pools_of_some_regions_in_the_order_of_all(
+    places: list[str | None], wanted: frozenset[str]
+) -> None:
+    shelf = Shelf.of(a_pool(f"p{number}", region=place) for number, place in enumerate(places))
+    everywhere = shelf.by_model.get("B200", ())
+
+    found = list(shelf.at("B200", wanted))
+
+    assert found == [p for p in everywhere if not wanted or (p.region or "").casefold() in wanted]

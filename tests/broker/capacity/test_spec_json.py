@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,6 +52,13 @@ def any_spec(draw: st.DrawFn) -> CapacitySpec:
         holder=draw(words),
         labels=draw(st.dictionaries(words, words, max_size=4)),
     )
+
+
+@given(spec=any_spec())
+def test_the_text_is_canonical_to_the_byte(spec: CapacitySpec) -> None:
+    text = spec_to_json(spec)
+
+    assert text.encode() == rfc8785.dumps(json.loads(text))
 
 
 @given(spec=any_spec())

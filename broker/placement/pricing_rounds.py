@@ -8,7 +8,7 @@ tolerance of a solver.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,7 +18,7 @@ from broker.placement.formulation import Formulation, formulate
 from broker.placement.merging import merged
 from broker.placement.penalties import Penalties, penalties_of
 from broker.placement.problem import Problem
-from broker.solver import Outcome, Program, Solution, solve
+from broker.solver import Option, Outcome, Program, Solution, solve
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -32,16 +32,25 @@ _ENTRY_SHARE = 0.015
 
 _LEAST_PRICE_SHARE = 0.05
 _ENTRY_LOSS_PER_GPU = 0.003
-_FINAL_LOSS_PER_GPU = 0.001
-_ENOUGH = 3e-4
+_FINAL_LOSS_PER_GPU = 0.003
+_ENOUGH = 2e-3
 """Relative distance between program and bound at which pricing stops."""
 
 _MOST_ROUNDS = 4
-_INTERIOR: dict[str, bool | int | float | str] = {
-    "solver": "ipm",
+_GROWTH = 1.5
+"""How much a provider's share may grow against the rough one before its loss is watched."""
+
+_BROKEN = 1e-2
+_CLOSE = 0.1
+_WATCHED_ROUNDS = 2
+
+_INTERIOR: dict[str, Option] = {
+    "solver": "hipo",
     "run_crossover": "off",
     "ipm_optimality_tolerance": 1e-5,
 }
+_VERTEX: dict[str, Option] = {"solver": "ipm", "run_crossover": "on"}
+_STEADIEST: dict[str, Option] = {"solver": "ipm"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,26 +89,27 @@ def refined_prices(
 ) -> tuple[Prices, list[Floats]]:
     """Return the final prices, with a vertex of the program, and the duals of every round."""
     cost = penalties.applied_to(form)
-    entering = _first_columns(problem, rough)
-    transposed = form.matrix.T.tocsr()
+    view = _View(form, cost, entering=_first_columns(problem, rough))
+    view.rows |= _likely_rows(problem, form, rough)
     duals: list[Floats] = []
+    reduced = rough.reduced
     for _ in range(_MOST_ROUNDS):
-        chosen = _chosen(form, entering)
-        found = _solved(form, cost, chosen, _INTERIOR)
+        found = view.solved(_INTERIOR)
         duals.append(found.row_duals)
-        reduced = (cost - transposed @ found.row_duals)[: form.replicas]
+        reduced = view.reduced(found.row_duals)
         bound = dual_bound(form, cost, found.row_duals, upper=form.upper)
-        if found.objective - bound <= _ENOUGH * abs(found.objective):
+        is_close = found.objective - bound <= _ENOUGH * abs(found.objective)
+        if is_close and (len(duals) >= _WATCHED_ROUNDS or not view.breaks_rows(found.values)):
             break
-        entering |= reduced < _ENTRY_LOSS_PER_GPU * problem.columns.gpus
+        view.take_in_rows(found.values)
+        view.entering |= reduced < _ENTRY_LOSS_PER_GPU * problem.columns.gpus
     last = duals[-1]
-    near = reduced < _FINAL_LOSS_PER_GPU * problem.columns.gpus
-    chosen = _chosen(form, near)
-    found = _solved(form, cost, chosen, {"solver": "ipm"})
-    values = np.zeros(form.matrix.shape[1])
-    values[chosen] = found.values
+    view.entering = reduced < _FINAL_LOSS_PER_GPU * problem.columns.gpus
+    view.rows[:] = True
+    found = view.solved(_VERTEX)
+    duals.append(found.row_duals)
     prices = Prices(
-        values=values,
+        values=found.values,
         duals=last,
         reduced=reduced,
         gpu_values=np.maximum(-last[: form.site_rows], 0.0),
@@ -108,21 +118,86 @@ def refined_prices(
     return prices, duals
 
 
+class _View:
+    """Some columns and rows of a formulation, solved as if they were all."""
+
+    def __init__(self, form: Formulation, cost: Floats, *, entering: Flags) -> None:
+        self._form = form
+        self._cost = cost
+        self._by_row = form.matrix.tocsr()
+        self._transposed = form.matrix.T.tocsr()
+        self.entering = entering
+        self.rows = np.ones(form.matrix.shape[0], dtype=np.bool_)
+        self.rows[form.watch_rows] = False
+
+    def solved(self, options: dict[str, Option]) -> Solution:
+        """Solve for the columns and rows in view; what is out of view is zero."""
+        chosen, kept = _chosen(self._form, self.entering), np.flatnonzero(self.rows)
+        form = self._form
+        program = Program(
+            cost=self._cost[chosen],
+            lower=form.lower[chosen],
+            upper=form.upper[chosen],
+            matrix=csc_array(self._by_row[kept].tocsc()[:, chosen]),
+            row_lower=form.row_lower[kept],
+            row_upper=form.row_upper[kept],
+        )
+        found = solve(program, options=options)
+        if found.outcome is not Outcome.OPTIMAL and options is not _STEADIEST:
+            found = solve(program, options=_STEADIEST)
+        values, duals = np.zeros(form.matrix.shape[1]), np.zeros(form.matrix.shape[0])
+        if len(found.values):
+            values[chosen], duals[kept] = found.values, found.row_duals
+        return replace(found, values=values, row_duals=duals)
+
+    def reduced(self, duals: Floats) -> Floats:
+        """Return the reduced costs of all replica columns, in view or not."""
+        return (self._cost - self._transposed @ duals)[: self._form.replicas]
+
+    def breaks_rows(self, values: Floats) -> bool:
+        """Say whether the values break a survival row out of view by more than a little."""
+        return bool((self._lacking(values) > _BROKEN * self._required).any())
+
+    def take_in_rows(self, values: Floats) -> None:
+        """Take in survival rows that the values break, or nearly."""
+        close = self._lacking(values) > -_CLOSE * self._required
+        self.rows[self._form.watch_rows[close]] = True
+
+    @property
+    def _required(self) -> Floats:
+        return self._form.row_lower[self._form.watch_rows]
+
+    def _lacking(self, values: Floats) -> Floats:
+        watched = self._form.watch_rows
+        lacking = self._required - self._by_row[watched] @ values
+        return np.where(self.rows[watched], -np.inf, lacking)
+
+
+def _likely_rows(problem: Problem, form: Formulation, rough: Prices) -> Flags:
+    """Return the survival rows of providers that rough shares give too much to lose."""
+    likely = np.zeros(form.matrix.shape[0], dtype=np.bool_)
+    by_provider = -(form.matrix[:, : form.replicas] @ rough.values)[form.watch_rows]
+    total = np.bincount(form.watch_scope, by_provider, minlength=len(problem.scopes))
+    spare = np.maximum(total - problem.scopes.required, 0.0)[form.watch_scope]
+    likely[form.watch_rows] = _GROWTH * by_provider >= spare
+    return likely
+
+
 def priced_out(problem: Problem, form: Formulation, cost: Floats, prices: Prices) -> float:
     """Return the best bound of the program with this cost, starting from columns near the prices."""
     entering = prices.reduced < _ENTRY_LOSS_PER_GPU * problem.columns.gpus
     entering |= prices.values[: form.replicas] > 0
-    transposed = form.matrix.T.tocsr()
+    view = _View(form, cost, entering=entering)
+    view.rows[:] = True
     best = -np.inf
     for _ in range(_MOST_ROUNDS):
-        found = _solved(form, cost, _chosen(form, entering), _INTERIOR)
+        found = view.solved(_INTERIOR)
         if found.outcome is not Outcome.OPTIMAL:
             break
         best = max(best, dual_bound(form, cost, found.row_duals, upper=form.upper))
         if found.objective - best <= _ENOUGH * abs(found.objective):
             break
-        reduced = (cost - transposed @ found.row_duals)[: form.replicas]
-        entering |= reduced < _ENTRY_LOSS_PER_GPU * problem.columns.gpus
+        view.entering |= view.reduced(found.row_duals) < _ENTRY_LOSS_PER_GPU * problem.columns.gpus
     return best
 
 
@@ -178,9 +253,7 @@ def _chosen(form: Formulation, entering: Flags) -> Ints:
     return np.flatnonzero(inside & (form.upper > 0))
 
 
-def _solved(
-    form: Formulation, cost: Floats, chosen: Ints, options: dict[str, bool | int | float | str]
-) -> Solution:
+def _solved(form: Formulation, cost: Floats, chosen: Ints, options: dict[str, Option]) -> Solution:
     program = Program(
         cost=cost[chosen],
         lower=form.lower[chosen],

@@ -30,12 +30,12 @@ from broker.cli.plan_report import planning_shown, print_plan
 from broker.clock import utc_now
 from broker.errors import BadInputError
 from broker.flows.change_plan import (
-    Made,
     answer_loss,
     replan_after_loss,
     suppose,
     what_if,
 )
+from broker.flows.plan_placement import Made
 from broker.placement.changes_reading import MAX_FACTOR
 from broker.placement.json_fields import Faults, shown
 from broker.placement.plan_figures import SideBySide
@@ -143,7 +143,7 @@ def what_if_(
     Every option of a change may be repeated. From files nothing is kept; else the supposed plan is
     put on record as `what-if`.
     """
-    changes = [
+    changes: list[Change] = [
         *(LoseProvider(provider=name) for name in drops or ()),
         *(ClosePool(pool=name) for name in closes or ()),
         *(_prices(text) for text in prices or ()),

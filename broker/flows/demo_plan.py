@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from broker.clock import Clock
 from broker.flows.change_plan import KeptReplan, plan_on_record, replan_after_loss
 from broker.flows.plan_placement import Asking, Effort, Made, plan_live
-from broker.placement.explaining import highlights
+from broker.placement.explaining import explain
 from broker.placement.plan_figures import PlanFigures, figures_of
 from broker.store.engine import Database
 from broker.store.plans import StoredPlan
@@ -73,4 +74,5 @@ def largest_provider(made: Made) -> str:
 
 def _why(made: Made) -> tuple[str, ...]:
     """Return the first sentence of each of the first parts of the explanation."""
-    return tuple(lines[0] for _, lines in list(highlights(made.snapshot, made.plan))[:MOST_REASONS])
+    parts = explain(made.snapshot, made.plan).page()
+    return tuple(lines[0] for _, lines in islice(parts, MOST_REASONS))

@@ -30,11 +30,14 @@ def _unfit(site: Site, plan: Plan) -> Iterator[Fault]:
         if each.pool not in site.pools:
             yield _fault(f"purchases[{number}]", f"there is no pool {shown(each.pool)}")
     rows = {(row.model, row.class_name, row.node) for row in site.snapshot.demand}
-    for name, served in (("serving", plan.serving), ("unserved", plan.unserved)):
-        for number, row in enumerate(served):
-            if (row.model, row.class_name, row.node) not in rows:
-                what = shown(f"{row.model} in {row.node}")
-                yield _fault(f"{name}[{number}]", f"there is no such demand for {what}")
+    named = (
+        *((f"serving[{number}]", row) for number, row in enumerate(plan.serving)),
+        *((f"unserved[{number}]", row) for number, row in enumerate(plan.unserved)),
+    )
+    for field, row in named:
+        if (row.model, row.class_name, row.node) not in rows:
+            what = shown(f"{row.model} in {row.node}")
+            yield _fault(field, f"there is no such demand for {what}")
     yield from _unfit_promises(site, plan)
 
 

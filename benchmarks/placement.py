@@ -18,7 +18,6 @@ from typing import NamedTuple, TypeVar
 
 from placement_measures import (
     Figures,
-    measure_loss,
     measure_peer,
     measure_plan,
     measure_slices,
@@ -113,6 +112,8 @@ def _plans(arguments: argparse.Namespace) -> Iterator[Part]:
 
 
 def _loss(arguments: argparse.Namespace) -> Iterator[Part]:
+    from placement_loss import measure_loss  # the other parts do without the repair of plans
+
     runs = _by_seed(measure_loss, arguments.size, arguments.seeds)
     yield Part(f"loss of the greatest provider, {arguments.size}", runs, OF_LOSS)
 

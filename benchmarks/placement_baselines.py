@@ -19,11 +19,11 @@ from broker.placement.plan import Placement
 from broker.placement.recount import Place, Row, Site
 from broker.placement.snapshot import Model, PoolKind, Snapshot
 
-UNSERVED_DOLLARS = 100.0
+UNSERVED_DOLLARS = 1000.0
 """What a thousand unserved tokens per second cost a solver that knows one goal only, per hour and
 for a priority of 100; what lacks of survival and gold costs a part of it."""
 
-SURVIVAL_DOLLARS, GOLD_DOLLARS = 30.0, 30.0
+SURVIVAL_DOLLARS, GOLD_DOLLARS = 300.0, 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,6 @@ import resource
 import time
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import replace
 
 import numpy as np
 from placement_baselines import Answer, greedy_cheapest, pulp_cbc, scipy_milp
@@ -22,9 +21,8 @@ from broker.placement.checking import check_plan
 from broker.placement.plan import Placement, Plan
 from broker.placement.planning import make_plan
 from broker.placement.recount import Site
-from broker.placement.repairing import repair
 from broker.placement.scoring import Score, score
-from broker.placement.snapshot import Running, Snapshot
+from broker.placement.snapshot import Snapshot
 from broker.solver import Program, solve
 
 Figures = dict[str, float | str | None]
@@ -39,7 +37,7 @@ TOKENS_APART = 1.0
 def measure_plan(size: str, seed: int, gpus: int | None = None) -> Figures:
     """Plan a site once: how long, how good, how much memory, and whether it holds."""
     snapshot = make_snapshot(size, seed, gpus=gpus)
-    plans, plan, seconds = _planned(snapshot)
+    plans, plan, seconds = planned(snapshot)
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     first_seconds, first = plans[0]
     began = time.perf_counter()
@@ -48,7 +46,7 @@ def measure_plan(size: str, seed: int, gpus: int | None = None) -> Figures:
     cheapest = score(snapshot, greedy_cheapest(snapshot).placements or ())
     return {
         "GPUs": sum(pool.capacity_gpus for pool in snapshot.pools),
-        "GPUs used": sum(_gpus_by_provider(snapshot, plan).values()),
+        "GPUs used": sum(gpus_by_provider(snapshot, plan).values()),
         "replicas": sum(line.replicas for line in plan.placements),
         "first checked plan, s": first_seconds + check_seconds,
         "bound and plan, s": seconds,
@@ -62,39 +60,8 @@ def measure_plan(size: str, seed: int, gpus: int | None = None) -> Figures:
         "purchases, $/h": float(plan.cost_per_hour.new),
         "greedy purchases, $/h": float(cheapest.new_per_hour),
         "purchases / greedy": _ratio(plan.cost_per_hour.new, cheapest.new_per_hour),
+        "money / greedy": _ratio(plan.cost_per_hour.money, cheapest.money),
         "greedy lacks for survival, tokens/s": cheapest.survival_shortfall,
-    }
-
-
-def measure_loss(size: str, seed: int) -> Figures:
-    """Lose the provider that carries most, repair at once, and plan anew."""
-    snapshot = make_snapshot(size, seed)
-    _, plan, _ = _planned(snapshot)
-    used = _gpus_by_provider(snapshot, plan)
-    lost = max(used, key=lambda provider: (used[provider], provider))
-    left = without_provider(snapshot, plan, lost)
-    surviving = [it for it in plan.placements if it.pool in {pool.pool for pool in left.pools}]
-    clock = _clock()
-    repaired = repair(snapshot, plan, lost=lost, elapsed=clock)
-    repair_seconds = clock()
-    _, anew, seconds = _planned(left)
-    needed = _needed(left)
-    could = 1 - sum(least_short(left)[:-2]) / needed
-    served = 1 - _unserved(score(left, anew.placements)) / needed
-    return {
-        "lost": lost,
-        "GPUs lost": used[lost],
-        "share of GPUs": used[lost] / sum(used.values()),
-        "served before repair": 1 - _unserved(score(left, surviving)) / needed,
-        "repair, s": repair_seconds,
-        "served after repair": 1 - _unserved(score(left, repaired.placements)) / needed,
-        "repair violations": len(check_plan(left, repaired)),
-        "re-plan, s": seconds,
-        "served after re-plan": served,
-        "served, as the LP says": could,
-        "not served that could be": max(0.0, could - served),
-        "re-plan violations": len(check_plan(left, anew)),
-        "moved or started": sum(it.replicas for it in anew.moves if it.target is not None),
     }
 
 
@@ -116,7 +83,7 @@ def measure_slices() -> dict[str, Figures]:
     for case in cases():
         sliced = [sliced_dollars(case, slices) for slices in SLICES]
         snapshot = snapshot_of(case)
-        _, plan, _ = _planned(snapshot)
+        _, plan, _ = planned(snapshot)
         ours = float(plan.cost_per_hour.money)
         found[case.name] = {
             **{f"{n} slices, $/h": it for n, it in zip(SLICES, sliced, strict=True)},
@@ -126,22 +93,6 @@ def measure_slices() -> dict[str, Figures]:
             "violations": len(check_plan(snapshot, plan)),
         }
     return found
-
-
-def without_provider(snapshot: Snapshot, plan: Plan, lost: str) -> Snapshot:
-    """Return the snapshot after a provider is lost, with the rest of the plan running."""
-    pools = tuple(pool for pool in snapshot.pools if pool.provider != lost)
-    names = {pool.pool for pool in pools}
-    return replace(
-        snapshot,
-        providers=tuple(it for it in snapshot.providers if it.provider != lost),
-        pools=pools,
-        current=tuple(
-            Running(model=it.model, config=it.config, pool=it.pool, replicas=it.replicas)
-            for it in plan.placements
-            if it.pool in names
-        ),
-    )
 
 
 def least_short(snapshot: Snapshot) -> tuple[float, ...]:
@@ -166,10 +117,10 @@ def least_short(snapshot: Snapshot) -> tuple[float, ...]:
     return tuple(least)
 
 
-def _planned(snapshot: Snapshot) -> tuple[list[tuple[float, Plan]], Plan, float]:
+def planned(snapshot: Snapshot) -> tuple[list[tuple[float, Plan]], Plan, float]:
     """Return every plan with the second it came at, the last one, and the seconds of it all."""
     plans: list[tuple[float, Plan]] = []
-    clock = _clock()
+    clock = start_clock()
     plan = make_plan(
         snapshot, elapsed=clock, on_better=lambda better: plans.append((clock(), better))
     )
@@ -177,7 +128,8 @@ def _planned(snapshot: Snapshot) -> tuple[list[tuple[float, Plan]], Plan, float]
     return [*plans, (seconds, plan)], plan, seconds
 
 
-def _clock() -> Callable[[], float]:
+def start_clock() -> Callable[[], float]:
+    """Return a clock that tells the seconds from now on."""
     began = time.perf_counter()
     return lambda: time.perf_counter() - began
 
@@ -185,12 +137,12 @@ def _clock() -> Callable[[], float]:
 def _short(snapshot: Snapshot, plan: Plan) -> Figures:
     """Return what is short beyond what the linear program says must be, as shares of demand."""
     counted = score(snapshot, plan.placements)
-    short = (_unserved(counted), counted.survival_shortfall, counted.gold_shortfall)
+    short = (unserved_in(counted), counted.survival_shortfall, counted.gold_shortfall)
     floors = (0.0, 0.0, 0.0)
     if max(short) > TOKENS_APART:
         *unserved, survival, gold = least_short(snapshot)
         floors = (sum(unserved), survival, gold)
-    needed = _needed(snapshot)
+    needed = needed_by(snapshot)
     names = ("unserved", "survival short", "gold short")
     return {
         **{f"{name} / demand": it / needed for name, it in zip(names, short, strict=True)},
@@ -201,16 +153,19 @@ def _short(snapshot: Snapshot, plan: Plan) -> Figures:
     }
 
 
-def _needed(snapshot: Snapshot) -> float:
+def needed_by(snapshot: Snapshot) -> float:
+    """Return the tokens per second that are needed in all, headroom included."""
     site = Site.of(snapshot)
     return sum(sum(site.needed(model).values()) for model in snapshot.models)
 
 
-def _unserved(counted: Score) -> float:
+def unserved_in(counted: Score) -> float:
+    """Return the unserved tokens per second of all priorities."""
     return sum(tokens for _, tokens in counted.unserved)
 
 
-def _gpus_by_provider(snapshot: Snapshot, plan: Plan) -> dict[str, int]:
+def gpus_by_provider(snapshot: Snapshot, plan: Plan) -> dict[str, int]:
+    """Return the GPUs that the plan uses of each provider."""
     site, used = Site.of(snapshot), defaultdict[str, int](int)
     for line in plan.placements:
         place = (line.model, line.config, line.pool)
@@ -223,7 +178,7 @@ def _ratio(ours: object, theirs: object) -> float | None:
 
 
 def _beside(snapshot: Snapshot, name: str, ask: Callable[[Snapshot], Answer]) -> Figures:
-    plans, plan, seconds = _planned(snapshot)
+    plans, plan, seconds = planned(snapshot)
     peer = ask(snapshot)
     ours = score(snapshot, plan.placements)
     theirs = None if peer.placements is None else score(snapshot, peer.placements)

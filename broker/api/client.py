@@ -54,6 +54,7 @@ from broker.renewals.brief import Brief
 from broker.renewals.economics import Economics, UnitCosts
 from broker.renewals.evidence import Stated
 from broker.renewals.market_view import MarketView
+from broker.renewals.negotiation_view import NegotiationView
 from broker.renewals.offer_view import Offered
 from broker.renewals.recommendation import Action, Advice
 from broker.renewals.renewal_list import RenewalEntry
@@ -80,6 +81,7 @@ __all__ = [
     "LeaseLostError",
     "MarketView",
     "Money",
+    "NegotiationView",
     "NotAllowedError",
     "NotFoundError",
     "NotSignedInError",

@@ -30,6 +30,7 @@ from broker.cli.dashboard import dashboard
 from broker.cli.demo import demo
 from broker.cli.doctor import doctor
 from broker.cli.offers import offers
+from broker.cli.procure import procure
 from broker.cli.serve import serve
 from broker.cli.work import work_
 
@@ -62,6 +63,7 @@ app.add_typer(suppliers.app, name="suppliers")
 app.command()(demo)
 app.command()(doctor)
 app.command()(offers)
+app.command()(procure)
 app.command()(serve)
 app.command("work")(work_)
 app.command()(dashboard)

@@ -202,7 +202,7 @@ def print_shortfalls(plan: Plan) -> None:
 
 
 def _print_moves(plan: Plan) -> None:
-    if not plan.moves:
+    if all(each.source is None for each in plan.moves):  # nothing ran: the placements say it all
         return
     _table(
         ("model", "from", "to", "replicas", "saves $ per hour"),

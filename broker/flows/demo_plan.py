@@ -33,7 +33,7 @@ class DemoPlan:
     loss: KeptReplan
 
 
-def plan_demo(database: Database, *, clock: Clock, tell: Callable[[str], None]) -> DemoPlan:
+def place_demo(database: Database, *, clock: Clock, tell: Callable[[str], None]) -> DemoPlan:
     """Plan from the demo's books as they stand, then lose the largest provider of the plan."""
     asking, effort = Asking(actor=ACTOR), Effort(budget_seconds=BUDGET_SECONDS)
     stored = plan_live(database, asking, clock=clock, effort=effort)

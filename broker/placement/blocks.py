@@ -53,13 +53,13 @@ def blocks_of(
     blocks = []
     for model in range(models):
         mine, others = rows_in[model], columns_in[model]
-        part = rows[mine].tocsc()
+        block_rows = rows[mine].tocsc()
         replicas = merging.problem.columns_of(model)
         blocks.append(
             Block(
                 first_merged=replicas.start,
-                of_replicas=csc_array(part[:, replicas.start : replicas.stop]),
-                of_others=csc_array(part[:, others]),
+                of_replicas=csc_array(block_rows[:, replicas.start : replicas.stop]),
+                of_others=csc_array(block_rows[:, others]),
                 row_lower=form.row_lower[mine],
                 row_upper=form.row_upper[mine],
                 other_upper=form.upper[others],

@@ -143,7 +143,8 @@ def _most(
     most = np.minimum(np.ceil(time - _NOISE * (1 + time)), sites.gpus[at] // config.gpus)
     allowed = np.divide(useful.spot * (1 + _NOISE), work, out=np.zeros_like(work), where=work > 0)
     most = np.where(sites.is_spot[at], np.minimum(most, np.floor(allowed)), most)
-    return most.astype(np.int64)
+    found: Ints = most.astype(np.int64)
+    return found
 
 
 def _joined(

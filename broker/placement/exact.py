@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-MOST_NODES = 20_000
-"""Branches of one search; after that the best found so far stands, unproven."""
-
 _SLACK = 1e-7
 """How much a goal already reached may give way, as a share, to the solver's own rounding."""
 
@@ -43,8 +40,11 @@ class ExactPlan:
     is_proven: bool
 
 
-def solve_exactly(problem: Problem, *, most_nodes: int = MOST_NODES) -> ExactPlan | None:
-    """Return the best plan goal by goal, or None if a search ended without any plan."""
+def solve_exactly(problem: Problem, *, most_nodes: int) -> ExactPlan | None:
+    """Return the best plan goal by goal, or None if a search ended without any plan.
+
+    `most_nodes` are the branches of one search; after them the best found stands, unproven.
+    """
     form = formulate(problem, whole=True)
     limited = without_shortfall(form)
     found = _search(limited, form.money, most_nodes)
@@ -104,15 +104,13 @@ def _search(
 
 
 def _gpu_values(form: Formulation) -> Floats:
-    """Return the price of a site's GPUs in the linear program.
-
-    Limits of single columns that say no more than the site's GPUs do are left out: they would take
-    a part of the price.
-    """
+    """Return the price of the GPU rows; limits of single columns would hide part of it."""
     upper = form.upper.copy()
     upper[: form.replicas] = np.inf
-    relaxed = replace(form, upper=upper, is_integer=np.zeros(0, dtype=np.bool_))
-    found = _search(relaxed, form.money, 0)
+    divisible = replace(form, upper=upper, is_integer=np.zeros(0, dtype=np.bool_))
+    found = _search(divisible, form.money, 0)
+    if not len(found.values):
+        return np.zeros(form.site_rows)
     return np.maximum(-found.row_duals[: form.site_rows], 0.0)
 
 

@@ -31,6 +31,11 @@ class Merit:
         """Whether anything lacks."""
         return any(self.goals)
 
+    def lacks_no_more_than(self, other: Merit) -> bool:
+        """Say whether no goal is worse than the other's."""
+        pairs = zip(self.goals, other.goals, strict=True)
+        return all(mine <= theirs + _SAME * (1 + theirs) for mine, theirs in pairs)
+
     def beats(self, other: Merit) -> bool:
         """Say whether the first difference between the two speaks for this one."""
         pairs = zip((*self.goals, self.money), (*other.goals, other.money), strict=True)

@@ -7,7 +7,7 @@ from collections import Counter
 from decimal import Decimal
 
 from broker.errors import BadInputError
-from broker.placement.json_fields import shown
+from broker.placement.json_faults import shown
 
 _MAX_EXPONENT = 999
 

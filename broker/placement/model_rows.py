@@ -98,8 +98,8 @@ def add_model_rows(
     floor = problem.models.gold_floor
     gold_model = np.flatnonzero(floor > 0) if survive else np.zeros(0, dtype=np.int64)
     gold = stack.reserve(len(gold_model))
-    for index, model in enumerate(gold_model):
-        _gold_row(stack, problem, int(model), gold.start + index)
+    for index, golden in enumerate(gold_model.tolist()):
+        _gold_row(stack, problem, golden, gold.start + index)
     owned.append((gold, floor[gold_model], gold_model))
     return ModelRows(
         survival=survival, gold=gold, activity=activity, survival_weight=weights,

@@ -26,11 +26,14 @@ def money_bound(
     prices: Prices,
     duals: Sequence[Floats],
     goals: Sequence[float],
+    *,
+    used: NDArray[np.bool_],
 ) -> float:
     """Return a lower bound on the money of every plan that lacks no more than `goals` say.
 
     Where nothing lacks, the duals at hand prove it. Else the program is solved again for money
-    alone, with each goal held where the plan has it.
+    alone, with each goal held where the plan has it; the columns that the plan has `used` are in
+    it from the start, so that it has a solution.
     """
     if not any(goals):
         met = without_shortfall(form)
@@ -42,7 +45,7 @@ def money_bound(
     upper = limited.upper.copy()
     for goal, reached in by_goal:
         upper = np.where(goal > 0, np.minimum(upper, reached / np.maximum(goal, 1e-9)), upper)
-    return priced_out(problem, replace(limited, upper=upper), form.money, prices)
+    return priced_out(problem, replace(limited, upper=upper), form.money, prices, used=used)
 
 
 def _by_goal(

@@ -28,10 +28,12 @@ def moves_of(stage: Stage, replicas: Ints) -> tuple[Move, ...]:
         change[model][config, pool] -= count
     columns = stage.problem.columns
     for column in np.flatnonzero(replicas):
-        model = int(columns.model[column])
-        config = stage.problem.configs[model][columns.config[column]]
-        pool = stage.pools[columns.site[column]].pool
-        change[stage.models[model].model][config, pool] += int(replicas[column])
+        number = int(columns.model[column])
+        spot = (
+            stage.problem.configs[number][columns.config[column]],
+            stage.pools[columns.site[column]].pool,
+        )
+        change[stage.models[number].model][spot] += int(replicas[column])
     prices = _Prices(stage)
     return tuple(
         move for model in sorted(change) for move in _model_moves(model, change[model], prices)
@@ -77,19 +79,20 @@ def _model_moves(model: str, change: dict[Spot, int], prices: _Prices) -> Iterat
 
 
 def _pairs(change: dict[Spot, int]) -> Iterator[tuple[Spot | None, Spot | None, int]]:
-    stops = [[spot, -count] for spot, count in sorted(change.items()) if count < 0]
-    starts = [[spot, count] for spot, count in sorted(change.items()) if count > 0]
+    stops = {spot: -count for spot, count in sorted(change.items()) if count < 0}
+    starts = {spot: count for spot, count in sorted(change.items()) if count > 0}
     while stops and starts:
-        count = min(stops[0][1], starts[0][1])
-        yield stops[0][0], starts[0][0], count
-        for queue in (stops, starts):
-            queue[0][1] -= count
-            if not queue[0][1]:
-                queue.pop(0)
-    for spot, count in stops:
-        yield spot, None, count
-    for spot, count in starts:
-        yield None, spot, count
+        source, target = next(iter(stops)), next(iter(starts))
+        count = min(stops[source], starts[target])
+        yield source, target, count
+        for left, spot in ((stops, source), (starts, target)):
+            left[spot] -= count
+            if not left[spot]:
+                del left[spot]
+    for source, count in stops.items():
+        yield source, None, count
+    for target, count in starts.items():
+        yield None, target, count
 
 
 def _said(spot: Spot | None) -> str | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,15 +10,15 @@ import numpy as np
 from broker.placement.answer import Solution, written
 from broker.placement.blocks import blocks_of
 from broker.placement.completion import complete
-from broker.placement.formulation import formulate
+from broker.placement.formulation import Formulation, formulate
 from broker.placement.goals import Merit, merit_of
-from broker.placement.merging import merged
+from broker.placement.merging import Merged, merged
 from broker.placement.money_bound import money_bound
 from broker.placement.penalties import penalties_of
 from broker.placement.plan import Plan, Seconds
 from broker.placement.polish import Polisher
 from broker.placement.polishing import SOLVES_PER_SECOND, Allowance, lacking_in, polished
-from broker.placement.pricing_rounds import refined_prices, rough_prices
+from broker.placement.pricing_rounds import Prices, refined_prices, rough_prices
 from broker.placement.problem_building import Stage
 from broker.placement.reasons import shortfall_reasons
 from broker.placement.unpacking import unpacked
@@ -43,7 +43,10 @@ class Pipeline:
         budget_seconds: float,
         elapsed: Callable[[], float],
         on_better: Callable[[Plan], None] | None,
+        known: Ints | None = None,
+        known_bound: float = -np.inf,
     ) -> None:
+        """Set out; `known` is a plan at hand, and `known_bound` holds at what that plan lacks."""
         self._stage = stage
         self._budget = budget_seconds
         self._elapsed = elapsed
@@ -51,6 +54,9 @@ class Pipeline:
         self._replicas: Ints = stage.problem.columns.staying.copy()
         self._merit: Merit = merit_of(stage.problem, self._replicas)
         self._gpu_values: Floats = np.zeros(len(stage.problem.sites))
+        if known is not None:
+            self._take(known)
+        self._known_merit, self._known_bound = self._merit, known_bound
         self._bound = -np.inf
         self._was_cut = False
         self._built = self._first_plan = self._bounded = 0.0
@@ -76,7 +82,7 @@ class Pipeline:
         self._gpu_values = prices.gpu_values[merging.site_of]
         start = unpacked(problem, merging, prices.values)
         self._take(complete(problem, start, self._gpu_values))
-        self._bound = money_bound(merging.problem, form, prices, duals, self._merit.goals)
+        self._bound = self._proven(merging, form, prices, duals)
         self._bounded = self._elapsed()
         self._tell()
         allowance = Allowance(
@@ -96,9 +102,21 @@ class Pipeline:
             if self._take(better):
                 self._tell()
         if self._merit.goals != goals:
-            self._bound = money_bound(merging.problem, form, prices, duals, self._merit.goals)
+            self._bound = self._proven(merging, form, prices, duals)
         self._was_cut = allowance.was_cut
         return self._plan(), self._replicas
+
+    def _proven(
+        self, merging: Merged, form: Formulation, prices: Prices, duals: Sequence[Floats]
+    ) -> float:
+        count = len(merging.problem.columns)
+        used = np.bincount(merging.column_of, self._replicas, minlength=count) > 0
+        bound = money_bound(merging.problem, form, prices, duals, self._merit.goals, used=used)
+        # A bound proven for plans that lack more, of any goal, says nothing of those that lack less
+        # of one and more of another: it holds only where no goal is worse.
+        if self._merit.lacks_no_more_than(self._known_merit):
+            bound = max(bound, self._known_bound)
+        return bound
 
     def _is_over(self) -> bool:
         return self._elapsed() > OVERTIME * max(1.0, self._budget)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from broker.placement.json_fields import Faults, Fields, text_of
+from broker.placement.json_faults import Faults
+from broker.placement.json_fields import Fields, text_of
 from broker.placement.plan import (
     CostPerHour,
     GoldShortfall,

@@ -9,26 +9,24 @@ clock only stops a plan that is far over its budget, and then the plan says so.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from broker.placement.answer import Solution, written
 from broker.placement.exact import solve_exactly
-from broker.placement.goals import merit_of
 from broker.placement.pipeline import Pipeline
 from broker.placement.plan import Plan, Seconds
 from broker.placement.problem_building import Stage, set_out
 from broker.placement.reasons import shortfall_reasons
 from broker.placement.snapshot import Snapshot
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    Ints = NDArray[np.int64]
-
 MOST_EXACT_COLUMNS = 400
 """Columns up to which a problem is solved whole."""
+
+_BRANCHES_PER_SECOND = 60_000
+"""Branches of one search that a second of budget stands for, times columns: larger is slower."""
+
+_MOST_BRANCHES = 20_000
 
 
 def make_plan(
@@ -46,7 +44,13 @@ def make_plan(
     stage = set_out(snapshot)
     built = elapsed()
     if len(stage.problem.columns) <= MOST_EXACT_COLUMNS:
-        return _exact(stage, built=built, elapsed=elapsed, on_better=on_better)
+        return _exact(
+            stage,
+            budget_seconds=budget_seconds,
+            built=built,
+            elapsed=elapsed,
+            on_better=on_better,
+        )
     pipeline = Pipeline(stage, budget_seconds=budget_seconds, elapsed=elapsed, on_better=on_better)
     return pipeline.run(built=built)
 
@@ -54,22 +58,25 @@ def make_plan(
 def _exact(
     stage: Stage,
     *,
+    budget_seconds: float,
     built: float,
     elapsed: Callable[[], float],
     on_better: Callable[[Plan], None] | None,
 ) -> Plan:
-    found = solve_exactly(stage.problem)
+    columns = max(1, len(stage.problem.columns))
+    branches = round(_BRANCHES_PER_SECOND * budget_seconds / columns)
+    found = solve_exactly(stage.problem, most_nodes=max(1, min(_MOST_BRANCHES, branches)))
     if found is None or not found.is_proven:
-        other = Pipeline(stage, budget_seconds=0.0, elapsed=elapsed, on_better=None)
-        plan, replicas = other.run_with_replicas(built=built)
-        if found is None:
-            return plan
-        merit = merit_of(stage.problem, replicas)
-        if merit.beats(merit_of(stage.problem, found.replicas)):
-            return plan
-    reasons = shortfall_reasons(stage, found.replicas, is_proven=found.is_proven)
-    if not found.is_proven:
-        reasons = (*reasons, "the search ended at its limit of branches before proof")
+        pipeline = Pipeline(
+            stage,
+            budget_seconds=budget_seconds / 2,
+            elapsed=elapsed,
+            on_better=on_better,
+            known=None if found is None else found.replicas,
+            known_bound=-np.inf if found is None else found.bound,
+        )
+        return pipeline.run(built=built)
+    reasons = shortfall_reasons(stage, found.replicas, is_proven=True)
     done = elapsed()
     plan = written(
         stage,

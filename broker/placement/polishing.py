@@ -31,6 +31,10 @@ _PASSES = (
     Effort(rent_share=0.3, most_nodes=20),
     Effort(rent_share=0.0, most_nodes=20),
 )
+_PASSES_AT_LEAST = 3
+"""Passes that the searches are spread over: most of the gain is in the models that stand worst."""
+
+_LEAST_PASS = 20
 _MENDING = Effort(rent_share=0.15, most_nodes=10)
 _CLOSE = 1.02
 """A model within this factor of what the linear program lets it lack is left as it is."""
@@ -75,7 +79,8 @@ def polished(
     mend(problem, polisher, bench, unavoidable=lacking, allowance=allowance)
     yield bench.replicas.copy()
     for effort in _PASSES:
-        for model in worst_first(problem, merging, prices, bench.replicas):
+        most = max(_LEAST_PASS, allowance.searches // _PASSES_AT_LEAST)
+        for model in worst_first(problem, merging, prices, bench.replicas)[:most]:
             if not allowance.take():
                 break
             polisher.polish(bench, [model], effort)

@@ -152,7 +152,8 @@ class _View:
 
     def reduced(self, duals: Floats) -> Floats:
         """Return the reduced costs of all replica columns, in view or not."""
-        return (self._cost - self._transposed @ duals)[: self._form.replicas]
+        found: Floats = (self._cost - self._transposed @ duals)[: self._form.replicas]
+        return found
 
     def breaks_rows(self, values: Floats) -> bool:
         """Say whether the values break a survival row out of view by more than a little."""
@@ -183,10 +184,12 @@ def _likely_rows(problem: Problem, form: Formulation, rough: Prices) -> Flags:
     return likely
 
 
-def priced_out(problem: Problem, form: Formulation, cost: Floats, prices: Prices) -> float:
+def priced_out(
+    problem: Problem, form: Formulation, cost: Floats, prices: Prices, *, used: Flags
+) -> float:
     """Return the best bound of the program with this cost, starting from columns near the prices."""
     entering = prices.reduced < _ENTRY_LOSS_PER_GPU * problem.columns.gpus
-    entering |= prices.values[: form.replicas] > 0
+    entering |= (prices.values[: form.replicas] > 0) | used
     view = _View(form, cost, entering=entering)
     view.rows[:] = True
     best = -np.inf

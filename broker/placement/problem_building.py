@@ -195,7 +195,7 @@ def _scope(node: int, model: Model, geography: Geography) -> int:
 
 
 def _facts_of(models: Sequence[Model], rows: Rows, demand: _Wanted) -> Models:
-    total = np.bincount(rows.model, rows.raw, minlength=len(models))
+    total = np.bincount(rows.model, rows.raw, minlength=len(models)).astype(np.float64)
     return Models(
         names=tuple(model.model for model in models),
         priority=_ints(model.priority for model in models),

@@ -6,7 +6,8 @@ from collections.abc import Collection
 from datetime import UTC, datetime
 from decimal import Decimal
 
-from broker.placement.json_fields import FaultCode, Faults, Fields, decimal_of, name_of
+from broker.placement.json_faults import FaultCode, Faults
+from broker.placement.json_fields import Fields, decimal_of, name_of
 from broker.placement.snapshot import (
     Config,
     Demand,

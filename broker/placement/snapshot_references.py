@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Hashable, Iterable, Mapping, Sequence
 
-from broker.placement.json_fields import FaultCode, Faults, listed, path_to, shown
+from broker.placement.json_faults import FaultCode, Faults, listed, path_to, shown
 from broker.placement.snapshot import Model, Snapshot, TreeNode
 
 

@@ -55,7 +55,8 @@ def _trim_spot(problem: Problem, replicas: Ints) -> None:
     work = np.bincount(
         columns.model, replicas * columns.work * on_spot, minlength=len(problem.models)
     )
-    for model in np.flatnonzero(work > problem.models.spot_limit * (1 + _ALMOST**2)):
+    beyond = np.flatnonzero(work > problem.models.spot_limit * (1 + _ALMOST**2))
+    for model in beyond.tolist():
         mine = problem.columns_of(model)
         excess = float(work[model] - problem.models.spot_limit[model])
         for column in mine.start + np.flatnonzero((replicas[mine] > 0) & on_spot[mine]):

@@ -31,7 +31,8 @@ from broker.flows.plan_placement import (
     plan_snapshot,
     show_plan,
 )
-from broker.placement.json_fields import FaultCode, Faults, Fields
+from broker.placement.json_faults import FaultCode, Faults
+from broker.placement.json_fields import Fields
 from broker.placement.json_text import values_of
 from broker.settings import Settings
 from broker.store.paging import id_in, token_after

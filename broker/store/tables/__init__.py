@@ -57,6 +57,7 @@ from broker.store.tables.prices import (
     PriceSightingRow,
     PriceUnmappedRow,
 )
+from broker.store.tables.procurement import ProcurementPlanRow
 from broker.store.tables.root import Table
 
 __all__ = [
@@ -100,6 +101,7 @@ __all__ = [
     "PriceSeriesRow",
     "PriceSightingRow",
     "PriceUnmappedRow",
+    "ProcurementPlanRow",
     "QuotaRow",
     "QuoteRow",
     "RenewalTermRow",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from benchmarks.placement_laminar import Laminar
 from broker.placement.snapshot import Snapshot
@@ -32,7 +33,7 @@ def least_money(snapshot: Snapshot) -> float:
     return found.objective
 
 
-def _solved(program: Laminar, goal: dict[int, float], *, upper: np.typing.NDArray) -> Solution:
+def _solved(program: Laminar, goal: dict[int, float], *, upper: NDArray[np.float64]) -> Solution:
     lower_rows, upper_rows = (np.array(it) for it in zip(*program.limits, strict=True))
     return solve(
         Program(

@@ -7,12 +7,14 @@ from dataclasses import replace
 import pytest
 
 from benchmarks.placement_site import make_snapshot
-from broker.placement.snapshot import Pool, Snapshot
+from broker.placement.snapshot import Pool, PoolKind, Snapshot
 from tests.broker.placement.relaxed import least_money
 from tests.broker.placement.sites_drawn import planned
 
 DOLLARS_APART = 0.01
 SHARE_APART = 0.03
+MOSTLY = 0.9
+"""The part of pools whose worth is exact; where one model fills a pool, it may be told too low."""
 
 
 def easier(snapshot: Snapshot) -> Snapshot:
@@ -57,20 +59,28 @@ def test_a_gpu_is_worth_what_one_more_saves_and_one_less_costs(size: str, seed: 
         assert agrees(max(0.0, net), more=more, less=less), pool.pool
 
 
-def test_a_gpu_of_a_middling_site_is_worth_what_it_saves() -> None:
-    snapshot = make_snapshot("medium", 1)
-    worth = {it.pool: it.value_per_gpu_hour for it in planned(snapshot).shadow_prices}
+@pytest.mark.parametrize("seed", [2, 8])
+def test_a_gpu_of_a_site_too_big_for_an_exact_plan_is_never_said_to_be_worth_more(
+    seed: int,
+) -> None:
+    snapshot = make_snapshot("modest", seed)
+    plan = planned(snapshot, budget_seconds=0)
+    worth = {it.pool: it.value_per_gpu_hour for it in plan.shadow_prices}
 
-    for name in ("p01/r13/GB200/contract", "p03/r00/MI355X/contract"):
-        pool = next(it for it in snapshot.pools if it.pool == name)
+    owned = [it for it in snapshot.pools if it.kind is PoolKind.CONTRACT]
+    right = 0
+    for pool in owned:
         more, less = saved_by(snapshot, pool, 1), saved_by(snapshot, pool, -1)
-        assert agrees(worth[name], more=more, less=less), (name, worth[name], more, less)
+        assert worth.get(pool.pool, 0.0) <= less * (1 + SHARE_APART) + DOLLARS_APART, pool.pool
+        right += agrees(worth.get(pool.pool, 0.0), more=more, less=less)
+    assert right >= MOSTLY * len(owned)
 
 
-def test_the_bound_of_a_middling_site_is_near_what_divided_replicas_cost() -> None:
-    snapshot = make_snapshot("medium", 1)
+@pytest.mark.parametrize(("size", "seed"), [("modest", 2), ("modest", 8)])
+def test_a_bound_is_near_what_divided_replicas_cost(size: str, seed: int) -> None:
+    snapshot = make_snapshot(size, seed)
 
-    plan = planned(snapshot)
+    plan = planned(snapshot, budget_seconds=0)
 
     assert plan.bound_per_hour <= float(plan.cost_per_hour.money)
     assert plan.bound_per_hour >= least_money(snapshot) * 0.999

@@ -37,7 +37,7 @@ from broker.flows.change_plan import (
 )
 from broker.flows.plan_placement import Made
 from broker.placement.changes_reading import MAX_FACTOR
-from broker.placement.json_fields import Faults, shown
+from broker.placement.json_faults import Faults, shown
 from broker.placement.plan_figures import SideBySide
 from broker.placement.plan_json import plan_document
 from broker.placement.snapshot_reading import read_pool

@@ -24,7 +24,7 @@ from broker.flows.plan_placement import (
     show_plan,
 )
 from broker.placement.current import with_current
-from broker.placement.json_fields import listed
+from broker.placement.json_faults import listed
 from broker.placement.plan_figures import SideBySide, side_by_side
 from broker.placement.plan_fit import require_fit
 from broker.placement.plan_json import read_plan

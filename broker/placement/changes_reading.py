@@ -5,7 +5,8 @@ from __future__ import annotations
 from enum import StrEnum
 from typing import Final
 
-from broker.placement.json_fields import FaultCode, Faults, Fields
+from broker.placement.json_faults import FaultCode, Faults
+from broker.placement.json_fields import Fields
 from broker.placement.snapshot_reading import read_pool
 from broker.placement.what_if import (
     AddPool,

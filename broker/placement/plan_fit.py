@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from broker.errors import BadInputError, Fault
-from broker.placement.json_fields import FaultCode, shown
-from broker.placement.plan import Plan
+from broker.placement.json_faults import FaultCode, shown
+from broker.placement.plan import Plan, Serving, Unserved
 from broker.placement.recount import Site
 from broker.placement.snapshot import Snapshot
 
@@ -30,7 +30,7 @@ def _unfit(site: Site, plan: Plan) -> Iterator[Fault]:
         if each.pool not in site.pools:
             yield _fault(f"purchases[{number}]", f"there is no pool {shown(each.pool)}")
     rows = {(row.model, row.class_name, row.node) for row in site.snapshot.demand}
-    named = (
+    named: tuple[tuple[str, Serving | Unserved], ...] = (
         *((f"serving[{number}]", row) for number, row in enumerate(plan.serving)),
         *((f"unserved[{number}]", row) for number, row in enumerate(plan.unserved)),
     )

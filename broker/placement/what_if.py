@@ -11,7 +11,7 @@ from decimal import Decimal
 from typing import Final, Protocol
 
 from broker.errors import BadInputError, Fault
-from broker.placement.json_fields import FaultCode
+from broker.placement.json_faults import FaultCode
 from broker.placement.plan import Plan
 from broker.placement.snapshot import Pool, Running, Snapshot
 

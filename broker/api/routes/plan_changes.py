@@ -33,7 +33,8 @@ from broker.flows.change_plan import plan_on_record, replan_after_loss, what_if
 from broker.flows.explain_plan import explain_plan
 from broker.flows.plan_placement import Asking, Effort, show_plan
 from broker.placement.changes_reading import read_changes
-from broker.placement.json_fields import Faults, Fields
+from broker.placement.json_faults import Faults
+from broker.placement.json_fields import Fields
 from broker.placement.json_text import values_of
 from broker.placement.plan_figures import SideBySide
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from broker.errors import BadInputError
 from broker.placement.changes_reading import MOST_CHANGES, ChangeKind, read_changes
-from broker.placement.json_fields import Faults, Fields
+from broker.placement.json_faults import Faults
+from broker.placement.json_fields import Fields
 from broker.placement.what_if import (
     Change,
     ClosePool,

@@ -38,6 +38,7 @@ from broker.api.routes import (
     metrics,
     models,
     offers,
+    plan_changes,
     plans,
     pools,
     prices,
@@ -53,6 +54,7 @@ from broker.api.routes import (
 from broker.api.sign_ins import SignIns
 from broker.api.wire.capacity import CapacityBatch, CapacityRequest
 from broker.api.wire.leases import Heartbeat, HeartbeatBatch
+from broker.api.wire.plan_changes import ReplanRequest, WhatIfRequest
 from broker.api.wire.plans import PlanRequest
 from broker.api.wire.problem import Problem
 from broker.api.wiring import Wiring, require_guarded
@@ -80,6 +82,7 @@ V1_ROUTERS: tuple[APIRouter, ...] = (
     market.router,
     models.router,
     offers.router,
+    plan_changes.router,
     plans.router,
     pools.router,
     prices.router,
@@ -102,6 +105,8 @@ DESCRIBED_HERE: tuple[type[BaseModel], ...] = (
     Heartbeat,
     HeartbeatBatch,
     PlanRequest,
+    ReplanRequest,
+    WhatIfRequest,
 )
 """Models that FastAPI does not see: those of problems, and of bodies that are read by ourselves."""
 

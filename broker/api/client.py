@@ -30,6 +30,7 @@ from broker.api.capacity_calls import Wanted
 from broker.api.capacity_client import CapacityClient, Means, ThreadLease
 from broker.api.client_answers import Door, error_of, unanswered, unknown_shape
 from broker.api.held_lease import LeaseEvent, LeaseEventKind, Listener
+from broker.api.plan_client import PlanClient
 from broker.api.wire.alerts import AlertList
 from broker.api.wire.contracts import ContractOut
 from broker.api.wire.keys import Whoami
@@ -85,6 +86,7 @@ __all__ = [
     "NotFoundError",
     "NotSignedInError",
     "Offered",
+    "PlanClient",
     "RefusedError",
     "RenewalEntry",
     "Stated",
@@ -133,6 +135,8 @@ class Client:
         self._http = self._door.open(transport)
         self.capacity = CapacityClient(url, key, transport=transport, means=means)
         """Pools, capacity requests and leases."""
+        self.plans = PlanClient(self._door, self._http)
+        """Placement plans: made, read, explained, and made anew after a change."""
         self.answered_at: datetime | None = None
         """When the last good answer came, in UTC."""
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from broker.api.wire.plans import PlanList, PlanOut
+from broker.api.wire.plans import PlanList
 from broker.cli.console import (
     FOUND_WRONG,
     actor,
@@ -16,14 +16,28 @@ from broker.cli.console import (
     print_table,
     read_settings,
 )
-from broker.cli.plan_files import read_document, write_document
-from broker.cli.plan_report import planning_shown, print_entries, print_plan
+from broker.cli.plan_changes import replan, what_if_
+from broker.cli.plan_explain import explain_
+from broker.cli.plan_files import STANDARD_INPUT, read_document, write_document
+from broker.cli.plan_options import (
+    AsJson,
+    BudgetSeconds,
+    FailIfShort,
+    OutFile,
+    effort_of,
+    end,
+    record,
+)
+from broker.cli.plan_report import (
+    planning_shown,
+    print_entries,
+    print_highlights,
+    print_plan,
+)
 from broker.clock import utc_now
+from broker.flows.change_plan import plan_on_record
 from broker.flows.plan_placement import (
-    LONGEST_BUDGET_SECONDS,
-    SHORTEST_BUDGET_SECONDS,
     Asking,
-    Effort,
     list_plans,
     make_from_document,
     newest,
@@ -32,26 +46,17 @@ from broker.flows.plan_placement import (
     show_plan,
 )
 from broker.placement.checking import check_plan
-from broker.placement.plan import PlanStatus
 from broker.placement.plan_json import plan_document, read_placements, read_plan
+from broker.placement.snapshot import Snapshot
 from broker.placement.snapshot_reading import read_snapshot
 from broker.placement.violations import Violation
-from broker.store.plans import MOST_PLANS, USUAL_PLANS, StoredPlan
+from broker.store.plans import MOST_PLANS, USUAL_PLANS
 
 app = typer.Typer(help="Plan where replicas run and what to buy for them; check and show plans.")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for a program.")]
-OutFile = Annotated[
-    Path | None, typer.Option("--out", metavar="FILE", help="Write the plan as JSON here.")
-]
-BudgetSeconds = Annotated[
-    float | None,
-    typer.Option(
-        min=SHORTEST_BUDGET_SECONDS,
-        max=LONGEST_BUDGET_SECONDS,
-        help="How long to plan; default: TONNAGE_PLAN_BUDGET_SECONDS.",
-    ),
-]
+app.command("explain")(explain_)
+app.command("replan")(replan)
+app.command("what-if")(what_if_)
 
 
 @app.callback(invoke_without_command=True)
@@ -70,16 +75,16 @@ def plan(
     keep: Annotated[
         bool, typer.Option("--keep", help="Put the plan of a snapshot on record, too.")
     ] = False,
+    fail_if_short: FailIfShort = False,
     as_json: AsJson = False,
 ) -> None:
     """Plan where replicas run and what to buy, from a snapshot or from the books as they stand.
 
-    A plan from the books is put on record. Exit code 1: something asked for cannot be met.
+    A plan from the books is put on record. A plan that is short is a plan: its status says so.
     """
     if context.invoked_subcommand is not None:
         return
     settings = read_settings()
-    budget = settings.plan_budget_seconds if budget_seconds is None else budget_seconds
     asking = Asking(
         actor=actor(),
         on=settings.as_of,
@@ -87,18 +92,22 @@ def plan(
     )
     document = None if snapshot is None else read_document(snapshot)
     with planning_shown() as tell:
-        effort = Effort(budget_seconds=budget, on_better=tell)
+        effort = effort_of(budget_seconds, tell)
         if document is not None and not keep:
             made = make_from_document(document, current=asking.current, effort=effort)
-            told = plan_document(made.plan)
+            told, planned = plan_document(made.plan), made.snapshot
         else:
             with opened(settings) as database:
-                told = _record(
+                kept = (
                     plan_live(database, asking, clock=utc_now, effort=effort)
                     if document is None
                     else plan_snapshot(database, document, asking, clock=utc_now, effort=effort)
                 )
-    _hand_over(told, out=out, as_json=as_json)
+            told, planned = record(kept), plan_on_record(kept).snapshot
+    _hand_over(
+        told, planned, more=_more(told, snapshot, out), out=out, as_json=as_json,
+        fail_if_short=fail_if_short,
+    )  # fmt: skip
 
 
 @app.command()
@@ -126,12 +135,17 @@ def check(
 def show(
     plan_id: Annotated[str | None, typer.Argument(help="Its id; default: the newest.")] = None,
     out: OutFile = None,
+    fail_if_short: FailIfShort = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show a plan on record. Exit code 1: something asked for cannot be met."""
+    """Show a plan on record."""
     with opened() as database:
         kept = newest(database) if plan_id is None else show_plan(database, plan_id)
-    _hand_over(_record(kept), out=out, as_json=as_json)
+    told = record(kept)
+    _hand_over(
+        told, plan_on_record(kept).snapshot, more=_more(told, None, None), out=out,
+        as_json=as_json, fail_if_short=fail_if_short,
+    )  # fmt: skip
 
 
 @app.command("list")
@@ -148,8 +162,16 @@ def list_(
     print_entries(found)
 
 
-def _hand_over(told: dict[str, object], *, out: Path | None, as_json: bool) -> None:
-    """Write, print, and end with the exit code that the plan deserves."""
+def _hand_over(
+    told: dict[str, object],
+    snapshot: Snapshot,
+    *,
+    more: str,
+    out: Path | None,
+    as_json: bool,
+    fail_if_short: bool,
+) -> None:
+    """Write, print, and end with the exit code that was asked for."""
     if out is not None:
         write_document(out, told)
     plan = read_plan(told)
@@ -157,14 +179,18 @@ def _hand_over(told: dict[str, object], *, out: Path | None, as_json: bool) -> N
         print_json(told)
     else:
         print_plan(plan)
+        print_highlights(snapshot, plan, more=more)
         if "id" in told:
             typer.echo(f"on record as plan {told['id']}")
-    if plan.status is PlanStatus.SHORT:
-        raise typer.Exit(FOUND_WRONG)
+    end(plan, fail_if_short=fail_if_short)
 
 
-def _record(kept: StoredPlan) -> dict[str, object]:
-    return PlanOut.of(kept).model_dump(mode="json", by_alias=True)
+def _more(told: dict[str, object], snapshot: Path | None, out: Path | None) -> str:
+    """Return the command that explains the plan."""
+    if "id" in told:
+        return f"tonnage plan explain {told['id']}"
+    name = "SNAPSHOT" if snapshot in (None, STANDARD_INPUT) else snapshot
+    return f"tonnage plan explain --snapshot {name} --current {out or 'PLAN'}"
 
 
 def _violation(each: Violation) -> dict[str, str]:

@@ -12,7 +12,9 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from broker.cli import console
 from broker.cli.console import plain_text
+from broker.placement.explaining import highlights
 from broker.placement.plan import Move, Plan, PlanStatus
+from broker.placement.snapshot import Snapshot
 from broker.store.plans import PlanEntry
 from pricing.money import priced
 
@@ -45,7 +47,7 @@ def print_plan(plan: Plan) -> None:
     _print_cost(plan)
     _print_placements(plan)
     _print_purchases(plan)
-    _print_shortfalls(plan)
+    print_shortfalls(plan)
     _print_moves(plan)
     _print_reasons(plan)
     seconds = plan.seconds
@@ -53,6 +55,16 @@ def print_plan(plan: Plan) -> None:
         f"\nplanned in {seconds.total:.1f} s (first plan after {seconds.first_plan:.1f} s), "
         f"hash {plan.digest[:12]}"
     )
+
+
+def print_highlights(snapshot: Snapshot, plan: Plan, *, more: str) -> None:
+    """Print the first lines of the explanation of a plan, and the command that prints the rest."""
+    parts = list(highlights(snapshot, plan))
+    for heading, lines in parts:
+        typer.echo(f"\n{heading}")
+        for line in lines:
+            typer.echo(f"  {plain_text(line)}")
+    typer.echo(f"{chr(10) if parts else ''}why it is so: {plain_text(more)}")
 
 
 def print_entries(entries: list[PlanEntry]) -> None:
@@ -157,7 +169,8 @@ def _print_purchases(plan: Plan) -> None:
     )
 
 
-def _print_shortfalls(plan: Plan) -> None:
+def print_shortfalls(plan: Plan) -> None:
+    """Print what a plan does not meet."""
     rate = "tokens/s"
     if plan.unserved:
         _table(

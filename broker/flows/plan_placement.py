@@ -213,10 +213,10 @@ def show_plan(database: Database, plan_id: str) -> StoredPlan:
         return plan_by_id(session, plan_id)
 
 
-def newest(database: Database) -> StoredPlan:
-    """Return the plan that was made last, or raise NotFoundError."""
+def newest(database: Database, *, not_of: PlanKind | None = None) -> StoredPlan:
+    """Return the plan that was made last, of all or not of a kind, or raise NotFoundError."""
     with database.reading() as session:
-        found = newest_plan(session)
+        found = newest_plan(session, not_of=not_of)
     if found is None:
         raise NotFoundError("no plan is on record; make one: tonnage plan")
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
@@ -18,6 +18,13 @@ from broker.placement.survival_price import SurvivalPrice, survival_prices
 MOST_OF_EACH = 8
 """Lines of each part on the page; programs get all of them."""
 
+FIRST_OF_EACH = 3
+"""Lines of each part beside a plan."""
+
+_NEEDED = "What short models would need"
+_SURVIVAL = "What survival costs"
+_OFFERS = "Which offers would pay if there were more of them"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Explanation:
@@ -31,21 +38,32 @@ class Explanation:
 
     def page(self) -> Iterator[tuple[str, tuple[str, ...]]]:
         """Yield headings and the sentences under them, without empty parts."""
-        owned = [each for each in self.worths if not each.kind.is_bought]
-        offered = [each for each in self.worths if each.kind.is_bought]
         parts = (
-            ("What short models would need", [each.sentence() for each in self.relaxations]),
+            (_NEEDED, [each.sentence() for each in self.relaxations]),
             ("Why not the cheaper pool", [each.sentence() for each in self.choices]),
-            ("What survival costs", [each.sentence() for each in self.survival]),
-            ("What one more owned GPU is worth", _worthwhile(owned)),
-            ("Which offers would pay if there were more of them", _worthwhile(offered)),
-            ("Moves", [_moved(each) for each in self.moves]),
+            (_SURVIVAL, [each.sentence() for each in self.survival]),
+            ("What one more owned GPU is worth", _worthwhile(self.worths, are_bought=False)),
+            (_OFFERS, _worthwhile(self.worths, are_bought=True)),
+            ("Moves", [move_sentence(each) for each in self.moves]),
         )
         for heading, lines in parts:
             if lines:
                 more = len(lines) - MOST_OF_EACH
                 rest = (f"and {more} more: see --json",) if more > 0 else ()
                 yield heading, (*lines[:MOST_OF_EACH], *rest)
+
+
+def highlights(snapshot: Snapshot, plan: Plan) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """Yield the first lines of what matters most about a plan: far quicker than all of it."""
+    site = Site.of(snapshot)
+    parts = (
+        (_NEEDED, [each.sentence() for each in relaxations(site, plan)]),
+        (_SURVIVAL, [each.sentence() for each in survival_prices(site, plan)]),
+        (_OFFERS, _worthwhile(gpu_worths(snapshot, plan), are_bought=True)),
+    )
+    for heading, lines in parts:
+        if lines:
+            yield heading, tuple(lines[:FIRST_OF_EACH])
 
 
 def explain(
@@ -86,11 +104,16 @@ def _touches(move: Move, pool: str) -> bool:
     return any(place and place.endswith(f" on {pool}") for place in (move.source, move.target))
 
 
-def _worthwhile(worths: list[GpuWorth]) -> list[str]:
-    return [each.sentence() for each in worths if each.net_per_gpu_hour > 0]
+def _worthwhile(worths: Iterable[GpuWorth], *, are_bought: bool) -> list[str]:
+    return [
+        each.sentence()
+        for each in worths
+        if each.kind.is_bought is are_bought and each.net_per_gpu_hour > 0
+    ]
 
 
-def _moved(move: Move) -> str:
+def move_sentence(move: Move) -> str:
+    """Say what moves, and what that saves."""
     if move.source is None:
         return f"{move.model}: {move.replicas} start as {move.target}"
     if move.target is None:

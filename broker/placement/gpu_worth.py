@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from broker.placement.plan import Plan
 from broker.placement.snapshot import PoolKind, Snapshot
+from pricing.money import priced
 
 _CENT = Decimal("0.0001")
 
@@ -36,7 +37,7 @@ class GpuWorth:
             return f"one more GPU of {self.pool} would save {self.saves_per_gpu_hour} USD an hour"
         return (
             f"one more GPU of {self.pool} would save {self.saves_per_gpu_hour} USD an hour and cost "
-            f"{self.price_per_gpu_hour}"
+            f"{priced(self.price_per_gpu_hour)}"
         )
 
 

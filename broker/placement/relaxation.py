@@ -49,7 +49,7 @@ class Relaxation:
         price = (
             "no price is listed"
             if self.dollars_per_hour is None
-            else (f"about {self.dollars_per_hour} USD an hour at the lowest listed price")
+            else (f"about {self.dollars_per_hour:,.2f} USD an hour at the lowest listed price")
         )
         return f"{self.model}: {self.change}, {price}"
 

@@ -66,7 +66,7 @@ def read_snapshot(document: object) -> Snapshot:
         as_of=fields.instant("as_of", stand_in=_NO_INSTANT),
         tree=tuple(_node(faults, row, path) for path, row in fields.rows("tree")),
         providers=tuple(_provider(faults, row, path) for path, row in fields.rows("providers")),
-        pools=tuple(_pool(faults, row, path) for path, row in fields.rows("pools")),
+        pools=tuple(read_pool(faults, row, path) for path, row in fields.rows("pools")),
         models=tuple(_model(faults, row, path) for path, row in fields.rows("models")),
         demand=tuple(_demand(faults, row, path) for path, row in fields.rows("demand")),
         current=tuple(
@@ -108,7 +108,8 @@ def _provider(faults: Faults, row: object, path: str) -> Provider:
     return Provider(provider=fields.name("provider"), is_gold=fields.flag("gold", default=False))
 
 
-def _pool(faults: Faults, row: object, path: str) -> Pool:
+def read_pool(faults: Faults, row: object, path: str) -> Pool:
+    """Return the pool that a row of `pools` tells of; what it refers to is not looked up."""
     fields = Fields(faults, row, path, POOL_FIELDS)
     kind = fields.choice("kind", PoolKind)
     # The price of what must be bought is never taken for zero: unknown is not free.

@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import Protocol
+from typing import Final, Protocol
 
 from broker.errors import BadInputError, Fault
+from broker.placement.json_faults import FaultCode
 from broker.placement.plan import Plan
 from broker.placement.snapshot import Pool, Running, Snapshot
+
+PRICE_DECIMALS: Final = 12
+"""Of a scaled price; more digits than any price has, however often it is scaled."""
 
 
 class Change(Protocol):
@@ -34,7 +38,7 @@ class LoseProvider:
     def apply(self, snapshot: Snapshot) -> Snapshot:
         """Take the provider out."""
         names = [each.provider for each in snapshot.providers]
-        _require(self.provider in names, f"no provider {self.provider!r}", names)
+        _require_known("provider", self.provider, names)
         gone = {pool.pool for pool in snapshot.pools if pool.provider == self.provider}
         return replace(
             without_pools(snapshot, gone),
@@ -55,7 +59,7 @@ class ClosePool:
     def apply(self, snapshot: Snapshot) -> Snapshot:
         """Take the pool out."""
         names = [each.pool for each in snapshot.pools]
-        _require(self.pool in names, f"no pool {self.pool!r}", names)
+        _require_known("pool", self.pool, names)
         return without_pools(snapshot, {self.pool})
 
     def sentence(self) -> str:
@@ -74,12 +78,15 @@ class ScalePrices:
     provider: str | None = None
 
     def apply(self, snapshot: Snapshot) -> Snapshot:
-        """Multiply the prices, exactly."""
+        """Multiply the prices."""
         names = [each.provider for each in snapshot.providers]
         if self.provider is not None:
-            _require(self.provider in names, f"no provider {self.provider!r}", names)
+            _require_known("provider", self.provider, names)
         pools = tuple(
-            replace(pool, price_per_gpu_hour=pool.price_per_gpu_hour * self.factor)
+            replace(
+                pool,
+                price_per_gpu_hour=round(pool.price_per_gpu_hour * self.factor, PRICE_DECIMALS),
+            )
             if pool.kind.is_bought and self.provider in (None, pool.provider)
             else pool
             for pool in snapshot.pools
@@ -103,7 +110,7 @@ class ScaleDemand:
         """Multiply the demand."""
         names = [each.model for each in snapshot.models]
         if self.model is not None:
-            _require(self.model in names, f"no model {self.model!r}", names)
+            _require_known("model", self.model, names)
         demand = tuple(
             replace(row, tokens_per_second=row.tokens_per_second * self.factor)
             if self.model in (None, row.model)
@@ -126,11 +133,20 @@ class AddPool:
     def apply(self, snapshot: Snapshot) -> Snapshot:
         """Add the pool."""
         nodes = [each.node for each in snapshot.tree]
-        _require(self.pool.node in nodes, f"no node {self.pool.node!r} in the tree", nodes)
+        _require(
+            self.pool.node in nodes,
+            _unknown("pool.node", f"no node {self.pool.node!r} in the tree", nodes),
+        )
         providers = [each.provider for each in snapshot.providers]
-        _require(self.pool.provider in providers, f"no provider {self.pool.provider!r}", providers)
-        taken = [each.pool for each in snapshot.pools]
-        _require(self.pool.pool not in taken, f"there is a pool {self.pool.pool!r} already", [])
+        _require_known("pool.provider", self.pool.provider, providers)
+        _require(
+            self.pool.pool not in {each.pool for each in snapshot.pools},
+            Fault(
+                code=FaultCode.DUPLICATE,
+                field="pool.pool",
+                message=f"there is a pool {self.pool.pool!r} already; give this one another name",
+            ),
+        )
         return replace(snapshot, pools=(*snapshot.pools, self.pool))
 
     def sentence(self) -> str:
@@ -139,9 +155,22 @@ class AddPool:
 
 
 def changed(snapshot: Snapshot, changes: Iterable[Change]) -> Snapshot:
-    """Return the snapshot after all the changes, in their order."""
-    for change in changes:
-        snapshot = change.apply(snapshot)
+    """Return the snapshot after all the changes, in their order.
+
+    Raises BadInputError with everything that they speak of and is not there, by its path.
+    """
+    faults: list[Fault] = []
+    for position, change in enumerate(changes):
+        try:
+            snapshot = change.apply(snapshot)
+        except BadInputError as refused:
+            faults += [
+                replace(fault, field=f"changes[{position}].{fault.field}")
+                for fault in refused.faults
+            ]
+    if faults:
+        more = f"; and {len(faults) - 1} more" if len(faults) > 1 else ""
+        raise BadInputError(f"{faults[0].message}{more}", tuple(faults))
     return snapshot
 
 
@@ -204,8 +233,18 @@ def _replicas(plan: Plan) -> dict[tuple[str, str, str], int]:
     return {(each.model, each.config, each.pool): each.replicas for each in plan.placements}
 
 
-def _require(holds: bool, message: str, known: Iterable[str]) -> None:
+def _require_known(field: str, name: str, known: Iterable[str]) -> None:
+    names = list(known)
+    what = field.rpartition(".")[2]
+    _require(name in names, _unknown(field, f"no {what} {name!r}", names))
+
+
+def _unknown(field: str, message: str, known: Iterable[str]) -> Fault:
+    names = ", ".join(sorted(known)[:10])
+    text = f"{message}; known: {names}" if names else message
+    return Fault(code=FaultCode.UNKNOWN_NAME, field=field, message=text)
+
+
+def _require(holds: bool, fault: Fault) -> None:
     if not holds:
-        names = ", ".join(sorted(known)[:10])
-        text = f"{message}; known: {names}" if names else message
-        raise BadInputError(text, (Fault(code="unknown-name", message=text),))
+        raise BadInputError(fault.message, (fault,))

@@ -114,11 +114,15 @@ def plan_by_id(session: Session, plan_id: str) -> StoredPlan:
     return _stored(row)
 
 
-def newest_plan(session: Session, *, kind: PlanKind | None = None) -> StoredPlan | None:
-    """Return the plan that was made last, of all or of a kind; None where there is none."""
+def newest_plan(
+    session: Session, *, kind: PlanKind | None = None, not_of: PlanKind | None = None
+) -> StoredPlan | None:
+    """Return the plan that was made last, of all, of a kind or not of one; None without any."""
     query = select(PlanRow).order_by(col(PlanRow.id).desc()).limit(1)
     if kind is not None:
         query = query.where(PlanRow.kind == kind.value)
+    if not_of is not None:
+        query = query.where(PlanRow.kind != not_of.value)
     row = session.exec(query).first()
     return None if row is None else _stored(row)
 

@@ -2,24 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response, status
+from fastapi import APIRouter, Query, Request, Response, status
 
 from broker.access.scope import Scope
 from broker.api.idempotency import HEADER, KEY_PARAMETER, REPLAYED_HEADER, key_of, marked
-from broker.api.json_body import JSON, described_body
+from broker.api.json_body import described_body
+from broker.api.plan_turns import (
+    Body,
+    PlanId,
+    Reader,
+    Writer,
+    budget_in,
+    seen,
+    turn,
+)
 from broker.api.problems import described
 from broker.api.wire.plans import PlanList, PlanOut, PlanRequest
-from broker.api.wiring import Caller, Wiring, WiringDep, requires
-from broker.errors import MediaTypeError
-from broker.flows.offer_query import confidential_suppliers
+from broker.api.wiring import Caller, WiringDep
 from broker.flows.plan_placement import (
-    LONGEST_BUDGET_SECONDS,
-    SHORTEST_BUDGET_SECONDS,
     Asking,
     Effort,
     body_fingerprint,
@@ -32,15 +35,10 @@ from broker.placement.json_faults import FaultCode, Faults
 from broker.placement.json_fields import Fields
 from broker.placement.json_text import values_of
 from broker.settings import Settings
-from broker.store.grants import BusyError
 from broker.store.paging import id_in, token_after
-from broker.store.plans import MOST_PLANS, USUAL_PLANS, PlanKey, PlanKind, StoredPlan
+from broker.store.plans import MOST_PLANS, USUAL_PLANS, PlanKey
 
 router = APIRouter(prefix="/v1", tags=["plans"])
-
-Reader = Annotated[Caller, requires(Scope.PLANS_READ)]
-Writer = Annotated[Caller, requires(Scope.PLANS_WRITE)]
-PlanId = Annotated[str, Path(max_length=64, description="the id of a plan")]
 
 _OPTIONAL_KEY: Final[dict[str, Any]] = {
     "parameters": [{**KEY_PARAMETER["parameters"][0], "required": False}]
@@ -56,13 +54,6 @@ class _Asked:
     current_plan: str | None
 
 
-async def _body(request: Request) -> bytes:
-    kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != JSON:
-        raise MediaTypeError(f"this route reads {JSON}; name it in the header Content-Type")
-    return await request.body()
-
-
 @router.post(
     "/plans",
     status_code=status.HTTP_201_CREATED,
@@ -75,7 +66,7 @@ def make(
     response: Response,
     wiring: WiringDep,
     caller: Writer,
-    body: Annotated[bytes, Depends(_body)],
+    body: Body,
 ) -> PlanOut:
     """Plan placement of a snapshot, or of the books as they stand, and keep the plan."""
     asked = _asked(values_of(body, name="the body"), wiring.settings)
@@ -87,7 +78,7 @@ def make(
         with_confidential=Scope.PRICES_WRITE in caller.scopes,
     )
     effort = Effort(budget_seconds=asked.budget_seconds)
-    with _turn(wiring):
+    with turn(wiring):
         if asked.snapshot is None:
             made = plan_live(wiring.database, asking, clock=wiring.clock, effort=effort)
         else:
@@ -96,7 +87,7 @@ def make(
             )
     response.headers["Location"] = f"/v1/plans/{made.entry.id}"
     response.headers.update(marked(made.is_replayed))
-    return _seen(made, caller)
+    return seen(made, caller)
 
 
 @router.get("/plans")
@@ -115,7 +106,7 @@ def plans(
 @router.get("/plans/{plan_id}")
 def one(wiring: WiringDep, caller: Reader, plan_id: PlanId) -> PlanOut:
     """Return a plan on record."""
-    return _seen(show_plan(wiring.database, plan_id), caller)
+    return seen(show_plan(wiring.database, plan_id), caller)
 
 
 def _asked(document: object, settings: Settings) -> _Asked:
@@ -129,12 +120,7 @@ def _asked(document: object, settings: Settings) -> _Asked:
         faults.add(FaultCode.CONTRADICTION, "snapshot", message)
     asked = _Asked(
         snapshot=None if is_live else snapshot,
-        budget_seconds=fields.number(
-            "budget_seconds",
-            least=SHORTEST_BUDGET_SECONDS,
-            most=LONGEST_BUDGET_SECONDS,
-            default=settings.plan_budget_seconds,
-        ),
+        budget_seconds=budget_in(fields, settings),
         current_plan=fields.name_or_none("current_plan"),
     )
     faults.refuse("this request")
@@ -148,26 +134,4 @@ def _key(request: Request, caller: Caller, body: bytes) -> PlanKey | None:
         principal=caller.principal,
         idempotency_key=key_of(request),
         fingerprint=body_fingerprint(body),
-    )
-
-
-@contextmanager
-def _turn(wiring: Wiring) -> Iterator[None]:
-    """Let few plan at once: each takes a processor for as long as its budget."""
-    if not wiring.plan_turns.acquire(blocking=False):
-        raise BusyError("other plans are being made; send this one again in a few seconds")
-    try:
-        yield
-    finally:
-        wiring.plan_turns.release()
-
-
-def _seen(stored: StoredPlan, caller: Caller) -> PlanOut:
-    """Return a plan as a caller may see it; prices that were sent with a snapshot are no secret."""
-    is_ours = stored.entry.kind is not PlanKind.SNAPSHOT
-    may_see_offers = Scope.PRICES_WRITE in caller.scopes or not is_ours
-    return PlanOut.of(
-        stored,
-        with_contracts=Scope.CONTRACTS_READ in caller.scopes,
-        hidden_suppliers=() if may_see_offers else confidential_suppliers(),
     )

@@ -30,12 +30,30 @@ def test_a_snapshot_file_becomes_a_plan_without_any_database(tmp_path: Path) -> 
     assert plan["cost_per_hour"]["new"] == "16"
 
 
-def test_a_plan_that_cannot_meet_everything_ends_with_1(tmp_path: Path) -> None:
+def test_a_plan_that_cannot_meet_everything_is_a_plan(tmp_path: Path) -> None:
     result = planned(tmp_path, too_much())
 
-    assert result.exit_code == 1
+    assert result.exit_code == 0
     assert "not served" in result.stdout
     assert "7,000.0" in result.stdout
+
+
+def test_a_short_plan_fails_where_that_is_asked_for(tmp_path: Path, sqlite_url: str) -> None:
+    short = planned(tmp_path, too_much(), "--fail-if-short")
+    kept = planned(tmp_path, too_much(), "--keep", "--fail-if-short", url=sqlite_url)
+    shown = run("plan", "show", database_url=sqlite_url)
+    met = planned(tmp_path, a_snapshot_document(), "--fail-if-short")
+
+    assert (short.exit_code, kept.exit_code, shown.exit_code, met.exit_code) == (1, 1, 0, 0)
+    assert run("plan", "show", "--fail-if-short", database_url=sqlite_url).exit_code == 1
+
+
+def test_beside_a_plan_stands_what_would_help_and_where_to_read_more(tmp_path: Path) -> None:
+    result = planned(tmp_path, too_much())
+
+    assert "What short models would need" in result.stdout
+    assert "56 more H100 in world would do, about 112.00 USD an hour" in result.stdout
+    assert "why it is so: tonnage plan explain --snapshot" in result.stdout
 
 
 def test_the_page_says_what_runs_what_to_buy_and_what_it_costs(tmp_path: Path) -> None:
@@ -159,5 +177,6 @@ def test_books_without_demand_say_what_is_lacking(sqlite_url: str) -> None:
 def test_the_samples_are_planned_by_their_file(tmp_path: Path) -> None:
     result = run("plan", "--snapshot", str(SMALLEST), "--json", database_url=NOWHERE)
 
-    assert result.exit_code == 1  # its survival cannot be met
+    assert result.exit_code == 0
+    assert json.loads(result.stdout)["status"] == "short"  # its survival cannot be met
     assert float(json.loads(result.stdout)["cost_per_hour"]["new"]) > 0

@@ -68,6 +68,16 @@ def too_much() -> dict[str, Any]:
     return document
 
 
+def two_providers() -> dict[str, Any]:
+    """The same, with a second provider that is dearer: the loss of the first can be made up for."""
+    document = a_snapshot_document()
+    document["providers"].append({"provider": "p2"})
+    document["pools"].append(
+        document["pools"][0] | {"pool": "p2/H100", "provider": "p2", "price_per_gpu_hour": "3.00"}
+    )
+    return document
+
+
 class FakePlanner:
     """Places as many replicas as `replicas` of the first configuration on the first pool."""
 

@@ -172,7 +172,7 @@ def test_a_model_that_is_not_served_is_told_how_many_gpus_would_do() -> None:
 
     assert change.gpus == 2 * 8
     assert change.dollars_per_hour == 2 * 8 * Decimal(2)
-    assert "16 more B200 in world would do, about 32 USD an hour" in change.sentence()
+    assert "16 more B200 in world would do, about 32.00 USD an hour" in change.sentence()
 
 
 def test_a_small_lack_can_be_taken_from_the_headroom() -> None:

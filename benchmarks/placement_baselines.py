@@ -11,12 +11,11 @@ from collections import defaultdict
 from dataclasses import dataclass
 
 import numpy as np
-import pulp
 from placement_laminar import Laminar
 from scipy.optimize import Bounds, LinearConstraint, milp
 
 from broker.placement.plan import Placement
-from broker.placement.recount import Place, Row, Site
+from broker.placement.recount import Place, Site
 from broker.placement.snapshot import Model, PoolKind, Snapshot
 
 UNSERVED_DOLLARS = 1000.0
@@ -56,7 +55,7 @@ def greedy_cheapest(snapshot: Snapshot) -> Answer:
                 left[pool.pool] -= count * gpus
                 needed -= count * strength
                 placed[place] += count
-    return Answer(placements=_placements(placed), seconds=time.perf_counter() - began)
+    return Answer(placements=placements_of(placed), seconds=time.perf_counter() - began)
 
 
 def _cheapest_first(site: Site, model: Model) -> list[tuple[Place, float]]:
@@ -79,7 +78,7 @@ def scipy_milp(snapshot: Snapshot, *, seconds: float) -> Answer:
     lower, upper = zip(*program.limits, strict=True)
     found = milp(
         program.cost(
-            *((terms, _weight(it)) for it, terms in program.unserved.items()),
+            *((terms, weight(it)) for it, terms in program.unserved.items()),
             (program.survival, SURVIVAL_DOLLARS),
             (program.gold, GOLD_DOLLARS),
             (program.money, 1.0),
@@ -93,128 +92,13 @@ def scipy_milp(snapshot: Snapshot, *, seconds: float) -> Answer:
     return Answer(placements=placements, seconds=time.perf_counter() - began)
 
 
-def _weight(priority: int) -> float:
+def weight(priority: int) -> float:
+    """Return what a thousand unserved tokens per second of a priority cost per hour."""
     return UNSERVED_DOLLARS * max(1, priority) / 100
 
 
-def pulp_cbc(snapshot: Snapshot, *, seconds: float) -> Answer:
-    """Write the model down as one would in PuLP, replicas by row and pool, and ask its CBC."""
-    began, site = time.perf_counter(), Site.of(snapshot)
-    program = pulp.LpProblem("placement", pulp.LpMinimize)
-    replicas = {
-        (row, place): pulp.LpVariable(f"y{number}_{other}", 0, cat="Integer")
-        for number, row in enumerate(_rows(site))
-        for other, place in enumerate(_served_by(site, row))
-    }
-    goals = [
-        *_pulp_capacity(program, site, replicas),
-        *_pulp_demand(program, site, replicas),
-        *_pulp_promises(program, site, replicas),
-    ]
-    program.setObjective(pulp.lpSum(goals))
-    program.solve(pulp.PULP_CBC_CMD(msg=False, timeLimit=seconds, gapRel=1e-4, threads=1))
-    placed = defaultdict[Place, int](int)
-    for (_, place), column in replicas.items():
-        placed[place] += round(column.value() or 0)
-    is_found = program.sol_status in {pulp.LpSolutionOptimal, pulp.LpSolutionIntegerFeasible}
-    return Answer(
-        placements=_placements(placed) if is_found else None,
-        seconds=time.perf_counter() - began,
-    )
-
-
-_Replicas = dict[tuple[Row, Place], pulp.LpVariable]
-
-
-def _rows(site: Site) -> list[Row]:
-    return [row for model in site.snapshot.models for row in site.needed(model)]
-
-
-def _served_by(site: Site, row: Row) -> list[Place]:
-    model = site.models[row[0]]
-    return [
-        (model.model, config.config, pool.pool)
-        for config in model.configs
-        for pool in site.snapshot.pools
-        if pool.gpu_model == config.gpu_model
-        and site.lasts(pool)
-        and site.is_under(pool.node, row[2])
-        and not (pool.kind is PoolKind.SPOT and model.max_spot_share == 0)
-    ]
-
-
-def _pulp_capacity(
-    program: pulp.LpProblem, site: Site, replicas: _Replicas
-) -> list[pulp.LpAffineExpression]:
-    opportunity = float(site.snapshot.policy.opportunity_cost_per_gpu_hour)
-    money = []
-    for number, pool in enumerate(site.snapshot.pools):
-        mine = {key: column for key, column in replicas.items() if key[1][2] == pool.pool}
-        used = pulp.lpSum(site.gpus(place, 1) * column for (_, place), column in mine.items())
-        money.append(opportunity * used)
-        if pool.kind is PoolKind.CONTRACT:
-            program.addConstraint(used <= pool.capacity_gpus)
-            continue
-        steps = pulp.LpVariable(f"u{number}", 0, pool.capacity_gpus // pool.step_gpus, "Integer")
-        program.addConstraint(used <= pool.step_gpus * steps)
-        money.append(float(pool.price_per_gpu_hour * pool.step_gpus) * steps)
-    return money
-
-
-def _pulp_demand(
-    program: pulp.LpProblem, site: Site, replicas: _Replicas
-) -> list[pulp.LpAffineExpression]:
-    goals = []
-    running = {(it.model, it.config, it.pool): it.replicas for it in site.snapshot.current}
-    by_place = defaultdict[Place, list[pulp.LpVariable]](list)
-    by_row = defaultdict[Row, list[pulp.LpAffineExpression]](list)
-    for (row, place), column in replicas.items():
-        by_place[place].append(column)
-        by_row[row].append(site.strength(place) / 1000 * column)
-    for number, (place, columns) in enumerate(by_place.items()):
-        started = pulp.LpVariable(f"x{number}", 0)
-        program.addConstraint(started >= pulp.lpSum(columns) - running.get(place, 0))
-        goals.append(float(site.models[place[0]].start_cost) * started)
-    for model in site.snapshot.models:
-        for node, (row, needed) in enumerate(site.needed(model).items()):
-            short = pulp.LpVariable(f"s_{model.model}_{node}", 0)
-            program.addConstraint(pulp.lpSum(by_row[row]) + short >= needed / 1000)
-            goals.append(_weight(model.priority) * short)
-    return goals
-
-
-def _pulp_promises(
-    program: pulp.LpProblem, site: Site, replicas: _Replicas
-) -> list[pulp.LpAffineExpression]:
-    goals = []
-    for model in site.snapshot.models:
-        raw = site.raw_demand(model.model) / 1000
-        mine = [
-            (site.pools[place[2]], site.strength(place) / 1000 * column)
-            for (row, place), column in replicas.items()
-            if row[0] == model.model
-        ]
-        spot = pulp.lpSum(term for pool, term in mine if pool.kind is PoolKind.SPOT)
-        program.addConstraint(spot <= model.max_spot_share * raw)
-        gold = pulp.lpSum(term for pool, term in mine if site.is_firm_gold(pool))
-        missing = pulp.LpVariable(f"z_{model.model}", 0)
-        program.addConstraint(gold + missing >= model.min_gold_share * raw)
-        goals.append(GOLD_DOLLARS * missing)
-        for scope in sorted({site.scope_of(model, it.node) for it in site.demand[model.model]}):
-            promised = model.survival * site.raw_demand(model.model, scope=scope) / 1000
-            for lost in site.snapshot.providers:
-                left = pulp.lpSum(
-                    term
-                    for pool, term in mine
-                    if pool.provider != lost.provider and site.is_under(pool.node, scope)
-                )
-                missing = pulp.LpVariable(f"v_{model.model}_{scope}_{lost.provider}", 0)
-                program.addConstraint(left + missing >= promised)
-                goals.append(SURVIVAL_DOLLARS * missing)
-    return goals
-
-
-def _placements(placed: dict[Place, int]) -> tuple[Placement, ...]:
+def placements_of(placed: dict[Place, int]) -> tuple[Placement, ...]:
+    """Return the placements of replicas by place."""
     return tuple(
         Placement(model=model, config=config, pool=pool, replicas=count)
         for (model, config, pool), count in sorted(placed.items())

@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Callable
 
 import numpy as np
-from placement_baselines import Answer, greedy_cheapest, pulp_cbc, scipy_milp
+from placement_baselines import Answer, greedy_cheapest, scipy_milp
 from placement_laminar import Laminar
 from placement_site import make_snapshot
 from placement_slices import SLICES, cases, sliced_dollars, snapshot_of
@@ -74,6 +74,8 @@ def measure_peer(size: str, seed: int) -> Figures:
 
 def measure_straightforward(size: str, seed: int) -> Figures:
     """Reach what the model reaches as one would write it down in PuLP, with its CBC."""
+    from placement_pulp import pulp_cbc  # of the extra `bench`; the other parts do without it
+
     return _beside(make_snapshot(size, seed), "PuLP", lambda it: pulp_cbc(it, seconds=PEER_SECONDS))
 
 

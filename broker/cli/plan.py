@@ -1,13 +1,15 @@
-"""`tonnage plan`: where replicas run, and what is bought for them; checks, shows and lists plans."""
+"""`tonnage plan`: where replicas run, and what is bought for them; checks, shows and lists plans.
+
+What needs the database is read in by the functions that use it: a plan of a file does without it.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from broker.api.wire.plans import PlanList, PlanOut
 from broker.cli.console import (
     FOUND_WRONG,
     actor,
@@ -19,24 +21,24 @@ from broker.cli.console import (
 from broker.cli.plan_files import read_document, write_document
 from broker.cli.plan_report import planning_shown, print_entries, print_plan
 from broker.clock import utc_now
-from broker.flows.plan_placement import (
+from broker.flows.make_plan import (
     LONGEST_BUDGET_SECONDS,
     SHORTEST_BUDGET_SECONDS,
-    Asking,
     Effort,
-    list_plans,
     make_from_document,
-    newest,
-    plan_live,
-    plan_snapshot,
-    show_plan,
 )
-from broker.placement.checking import check_plan
 from broker.placement.plan import PlanStatus
 from broker.placement.plan_json import plan_document, read_placements, read_plan
+from broker.placement.snapshot import Running
 from broker.placement.snapshot_reading import read_snapshot
 from broker.placement.violations import Violation
-from broker.store.plans import MOST_PLANS, USUAL_PLANS, StoredPlan
+from broker.store.plan_limits import MOST_PLANS, USUAL_PLANS
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from broker.settings import Settings
+    from broker.store.plans import StoredPlan
 
 app = typer.Typer(help="Plan where replicas run and what to buy for them; check and show plans.")
 
@@ -80,25 +82,30 @@ def plan(
         return
     settings = read_settings()
     budget = settings.plan_budget_seconds if budget_seconds is None else budget_seconds
-    asking = Asking(
-        actor=actor(),
-        on=settings.as_of,
-        current=None if current is None else read_placements(read_document(current)),
-    )
+    running = None if current is None else read_placements(read_document(current))
     document = None if snapshot is None else read_document(snapshot)
     with planning_shown() as tell:
         effort = Effort(budget_seconds=budget, on_better=tell)
         if document is not None and not keep:
-            made = make_from_document(document, current=asking.current, effort=effort)
+            made = make_from_document(document, current=running, effort=effort)
             told = plan_document(made.plan)
         else:
-            with opened(settings) as database:
-                told = _record(
-                    plan_live(database, asking, clock=utc_now, effort=effort)
-                    if document is None
-                    else plan_snapshot(database, document, asking, clock=utc_now, effort=effort)
-                )
+            told = _planned_on_record(settings, document, running, effort)
     _hand_over(told, out=out, as_json=as_json)
+
+
+def _planned_on_record(
+    settings: Settings, document: object, running: Sequence[Running] | None, effort: Effort
+) -> dict[str, object]:
+    from broker.flows.plan_placement import Asking, plan_live, plan_snapshot
+
+    asking = Asking(actor=actor(), on=settings.as_of, current=running)
+    with opened(settings) as database:
+        return _record(
+            plan_live(database, asking, clock=utc_now, effort=effort)
+            if document is None
+            else plan_snapshot(database, document, asking, clock=utc_now, effort=effort)
+        )
 
 
 @app.command()
@@ -108,6 +115,8 @@ def check(
     as_json: AsJson = False,
 ) -> None:
     """Check a plan against its snapshot, by counting everything anew. Exit code 1: it is wrong."""
+    from broker.placement.checking import check_plan
+
     asked = read_snapshot(read_document(snapshot))
     made = read_plan(read_document(plan))
     found = check_plan(asked, made)
@@ -129,6 +138,8 @@ def show(
     as_json: AsJson = False,
 ) -> None:
     """Show a plan on record. Exit code 1: something asked for cannot be met."""
+    from broker.flows.plan_placement import newest, show_plan
+
     with opened() as database:
         kept = newest(database) if plan_id is None else show_plan(database, plan_id)
     _hand_over(_record(kept), out=out, as_json=as_json)
@@ -140,6 +151,9 @@ def list_(
     as_json: AsJson = False,
 ) -> None:
     """List plans on record, the newest first."""
+    from broker.api.wire.plans import PlanList
+    from broker.flows.plan_placement import list_plans
+
     with opened() as database:
         found = list_plans(database, limit=limit)
     if as_json:
@@ -164,6 +178,8 @@ def _hand_over(told: dict[str, object], *, out: Path | None, as_json: bool) -> N
 
 
 def _record(kept: StoredPlan) -> dict[str, object]:
+    from broker.api.wire.plans import PlanOut
+
     return PlanOut.of(kept).model_dump(mode="json", by_alias=True)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
@@ -13,8 +14,10 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from broker.cli import console
 from broker.cli.console import plain_text
 from broker.placement.plan import Move, Plan, PlanStatus
-from broker.store.plans import PlanEntry
 from pricing.money import priced
+
+if TYPE_CHECKING:
+    from broker.store.plans import PlanEntry
 
 _STATUS_WORDS = {
     PlanStatus.OPTIMAL: "optimal: no cheaper plan exists",

@@ -16,12 +16,10 @@ from broker.api.problems import described
 from broker.api.wire.plans import PlanList, PlanOut, PlanRequest
 from broker.api.wiring import Caller, Wiring, WiringDep, requires
 from broker.errors import MediaTypeError
+from broker.flows.make_plan import LONGEST_BUDGET_SECONDS, SHORTEST_BUDGET_SECONDS, Effort
 from broker.flows.offer_query import confidential_suppliers
 from broker.flows.plan_placement import (
-    LONGEST_BUDGET_SECONDS,
-    SHORTEST_BUDGET_SECONDS,
     Asking,
-    Effort,
     body_fingerprint,
     list_plans,
     plan_live,
@@ -34,7 +32,8 @@ from broker.placement.json_text import values_of
 from broker.settings import Settings
 from broker.store.grants import BusyError
 from broker.store.paging import id_in, token_after
-from broker.store.plans import MOST_PLANS, USUAL_PLANS, PlanKey, PlanKind, StoredPlan
+from broker.store.plan_limits import MOST_PLANS, USUAL_PLANS
+from broker.store.plans import PlanKey, PlanKind, StoredPlan
 
 router = APIRouter(prefix="/v1", tags=["plans"])
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
 
 from broker.cli.console import Refusals
@@ -41,7 +43,7 @@ COMMANDS = {
 class Tonnage(Refusals):
     """All commands, in the order of the help; none is read in before it is asked for."""
 
-    def __init__(self, **settings: object) -> None:
+    def __init__(self, **settings: Any) -> None:
         super().__init__(**settings)
         self.commands = CommandsOnDemand(COMMANDS)
 

@@ -109,6 +109,8 @@ class Pipeline:
         ):
             if self._take(better):
                 self._tell()
+        if self._merit.is_short:
+            self._take(served_first(problem, self._replicas, self._gpu_values))
         if self._merit.goals != goals:
             self._bound = self._proven(merging, form, prices, duals)
         self._was_cut = allowance.was_cut

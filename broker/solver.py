@@ -52,7 +52,11 @@ class Program:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Solution:
-    """What the solver found. `bound` is proven; duals are there for linear programs only."""
+    """What the solver found. `bound` is proven; duals are there for linear programs only.
+
+    `iterations` are the steps of the simplex method, in all branches: a measure of the work done
+    that is the same on every machine.
+    """
 
     outcome: Outcome
     objective: float
@@ -60,6 +64,7 @@ class Solution:
     values: Floats
     row_duals: Floats
     reduced_costs: Floats
+    iterations: int = 0
 
 
 def solve(
@@ -126,4 +131,5 @@ def _solution_of(engine: highspy.Highs, *, is_mixed: bool) -> Solution:
         values=np.asarray(found.col_value),
         row_duals=np.asarray(found.row_dual),
         reduced_costs=np.asarray(found.col_dual),
+        iterations=max(0, int(info.simplex_iteration_count)),
     )

@@ -13,8 +13,8 @@ from broker.api.json_body import JSON
 from broker.api.wire.plans import PlanOut
 from broker.api.wiring import Caller, Wiring, requires
 from broker.errors import MediaTypeError
+from broker.flows.make_plan import LONGEST_BUDGET_SECONDS, SHORTEST_BUDGET_SECONDS
 from broker.flows.offer_query import confidential_suppliers
-from broker.flows.plan_placement import LONGEST_BUDGET_SECONDS, SHORTEST_BUDGET_SECONDS
 from broker.placement.json_fields import Fields
 from broker.settings import Settings
 from broker.store.grants import BusyError

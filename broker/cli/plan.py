@@ -36,10 +36,10 @@ from broker.cli.plan_report import (
 )
 from broker.clock import utc_now
 from broker.flows.change_plan import plan_on_record
+from broker.flows.make_plan import make_from_document
 from broker.flows.plan_placement import (
     Asking,
     list_plans,
-    make_from_document,
     newest,
     plan_live,
     plan_snapshot,
@@ -50,7 +50,7 @@ from broker.placement.plan_json import plan_document, read_placements, read_plan
 from broker.placement.snapshot import Snapshot
 from broker.placement.snapshot_reading import read_snapshot
 from broker.placement.violations import Violation
-from broker.store.plans import MOST_PLANS, USUAL_PLANS
+from broker.store.plan_limits import MOST_PLANS, USUAL_PLANS
 
 app = typer.Typer(help="Plan where replicas run and what to buy for them; check and show plans.")
 

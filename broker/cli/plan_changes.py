@@ -35,7 +35,7 @@ from broker.flows.change_plan import (
     suppose,
     what_if,
 )
-from broker.flows.plan_placement import Made
+from broker.flows.make_plan import Made
 from broker.placement.changes_reading import MAX_FACTOR
 from broker.placement.json_faults import Faults, shown
 from broker.placement.plan_figures import SideBySide

@@ -13,13 +13,8 @@ from broker.cli.console import FOUND_WRONG, actor, read_settings
 from broker.cli.plan_files import read_document
 from broker.errors import BadInputError
 from broker.flows.change_plan import plan_of_documents
-from broker.flows.plan_placement import (
-    LONGEST_BUDGET_SECONDS,
-    SHORTEST_BUDGET_SECONDS,
-    Asking,
-    Effort,
-    Made,
-)
+from broker.flows.make_plan import LONGEST_BUDGET_SECONDS, SHORTEST_BUDGET_SECONDS, Effort, Made
+from broker.flows.plan_placement import Asking
 from broker.placement.plan import Plan, PlanStatus
 from broker.store.plans import StoredPlan
 

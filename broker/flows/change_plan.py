@@ -12,17 +12,9 @@ from typing import Final
 
 from broker.clock import Clock
 from broker.errors import NotAllowedError
+from broker.flows.make_plan import USUAL_EFFORT, Effort, Made, make_from_snapshot
 from broker.flows.offer_query import confidential_suppliers
-from broker.flows.plan_placement import (
-    USUAL_EFFORT,
-    Asking,
-    Effort,
-    Made,
-    keep_plan,
-    make_from_snapshot,
-    newest,
-    show_plan,
-)
+from broker.flows.plan_placement import Asking, keep_plan, newest, show_plan
 from broker.placement.current import with_current
 from broker.placement.json_faults import listed
 from broker.placement.plan_figures import SideBySide, side_by_side

@@ -10,7 +10,8 @@ from typing import Final
 
 from broker.clock import Clock
 from broker.flows.change_plan import KeptReplan, plan_on_record, replan_after_loss
-from broker.flows.plan_placement import Asking, Effort, Made, plan_live
+from broker.flows.make_plan import Effort, Made
+from broker.flows.plan_placement import Asking, plan_live
 from broker.placement.explaining import explain
 from broker.placement.plan_figures import PlanFigures, figures_of
 from broker.store.engine import Database

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Protocol
 
 from sqlalchemy.exc import IntegrityError
 
-from broker.clock import Clock, Ticks, ticks_now
+from broker.clock import Clock
 from broker.errors import NotFoundError, ReusedKeyError
+from broker.flows.make_plan import (
+    USUAL_EFFORT,
+    Effort,
+    Made,
+    make_from_document,
+    make_from_snapshot,
+)
 from broker.flows.placement_snapshot import live_snapshot
 from broker.identity import new_id
-from broker.placement.current import with_current
-from broker.placement.plan import Plan
 from broker.placement.plan_json import read_placements
-from broker.placement.planning import make_plan
-from broker.placement.snapshot import Running, Snapshot
-from broker.placement.snapshot_reading import read_snapshot
+from broker.placement.snapshot import Running
 from broker.store.engine import Database
+from broker.store.plan_limits import USUAL_PLANS
 from broker.store.plans import (
-    USUAL_PLANS,
     NewPlan,
     PlanEntry,
     PlanKey,
@@ -34,41 +36,6 @@ from broker.store.plans import (
     plan_entries,
     plan_under_key,
 )
-
-USUAL_BUDGET_SECONDS = 20.0
-SHORTEST_BUDGET_SECONDS = 0.1
-LONGEST_BUDGET_SECONDS = 600.0
-
-OnBetter = Callable[[Plan], None]
-
-_NANOSECONDS = 1e9
-
-
-class Planner(Protocol):
-    """What makes plans: ours, or one of a test."""
-
-    def __call__(
-        self,
-        snapshot: Snapshot,
-        *,
-        budget_seconds: float,
-        elapsed: Callable[[], float],
-        on_better: OnBetter | None,
-    ) -> Plan:
-        """Return the best plan found within the budget; tell of better ones on the way."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Effort:
-    """How long to plan, whom to tell of better plans meanwhile, and with what."""
-
-    budget_seconds: float = USUAL_BUDGET_SECONDS
-    on_better: OnBetter | None = None
-    planner: Planner = make_plan
-    ticks: Ticks = ticks_now
-
-
-USUAL_EFFORT = Effort()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,52 +54,6 @@ class Asking:
     key: PlanKey | None = None
     with_confidential: bool = True
     on: date | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Made:
-    """A plan that was made, and the snapshot that it is of."""
-
-    snapshot: Snapshot
-    plan: Plan
-
-
-def make_from_document(
-    document: object, *, current: Sequence[Running] | None = None, effort: Effort = USUAL_EFFORT
-) -> Made:
-    """Return the plan of a snapshot that came as a JSON value; nothing is kept.
-
-    `current`, where given, takes the place of what the snapshot says is running. Raises
-    BadInputError with every fault of the snapshot.
-    """
-    begun = effort.ticks()
-    snapshot = read_snapshot(document)
-    return make_from_snapshot(snapshot, current=current, effort=effort, begun=begun)
-
-
-def make_from_snapshot(
-    snapshot: Snapshot,
-    *,
-    current: Sequence[Running] | None = None,
-    notes: Sequence[str] = (),
-    effort: Effort = USUAL_EFFORT,
-    begun: int | None = None,
-) -> Made:
-    """Return the plan of a snapshot, with the notes before its reasons.
-
-    The budget counts from `begun`, in ticks, else from now.
-    """
-    since = effort.ticks() if begun is None else begun
-    lost: tuple[str, ...] = ()
-    if current is not None:
-        snapshot, lost = with_current(snapshot, current)
-    plan = effort.planner(
-        snapshot,
-        budget_seconds=effort.budget_seconds,
-        elapsed=lambda: (effort.ticks() - since) / _NANOSECONDS,
-        on_better=effort.on_better,
-    )
-    return Made(snapshot=snapshot, plan=replace(plan, reasons=(*notes, *lost, *plan.reasons)))
 
 
 def plan_snapshot(

@@ -61,7 +61,7 @@ def _gap(above: float, base: float) -> float | None:
     """Return the gap; none above a bound of nothing, where no share can be taken of it."""
     if base > 0:
         return above / base
-    return 0.0 if above <= 0 else None
+    return 0.0 if above <= DOLLARS_APART else None
 
 
 def _same_gap(told: float | None, right: float | None) -> bool:

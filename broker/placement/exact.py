@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _SLACK = 1e-7
 """How much a goal already reached may give way, as a share, to the solver's own rounding."""
 
+_MOST_GOAL_COLUMNS = 2_500
+"""Goals times columns up to which goal after goal is searched for to the end."""
+
 _OPTIONS: dict[str, bool | int | float | str] = {
     "mip_rel_gap": 0.0,
     "mip_abs_gap": 1e-7,
@@ -43,7 +46,8 @@ class ExactPlan:
 def solve_exactly(problem: Problem, *, most_nodes: int) -> ExactPlan | None:
     """Return the best plan goal by goal, or None if a search ended without any plan.
 
-    `most_nodes` are the branches of one search; after them the best found stands, unproven.
+    `most_nodes` are the branches of all searches; after them the best found stands, unproven. Where
+    something must lack and there are many goals, no search is begun: it would take too long.
     """
     form = formulate(problem, whole=True)
     limited = without_shortfall(form)
@@ -52,7 +56,11 @@ def solve_exactly(problem: Problem, *, most_nodes: int) -> ExactPlan | None:
     if not len(found.values):
         limited = form
         known: Floats | None = None
-        for goal in goals_of(problem, form):
+        goals = goals_of(problem, form)
+        if len(goals) * form.replicas > _MOST_GOAL_COLUMNS:
+            return None
+        most_nodes = max(1, most_nodes // (len(goals) + 1))
+        for goal in goals:
             reached = _search(limited, goal, most_nodes, start=known)
             if not len(reached.values):
                 return None

@@ -12,12 +12,13 @@ from broker.placement.blocks import blocks_of
 from broker.placement.completion import complete
 from broker.placement.formulation import Formulation, formulate
 from broker.placement.goals import Merit, merit_of
+from broker.placement.making_room import served_first
 from broker.placement.merging import Merged, merged
 from broker.placement.money_bound import money_bound
 from broker.placement.penalties import penalties_of
 from broker.placement.plan import Plan, Seconds
 from broker.placement.polish import Polisher
-from broker.placement.polishing import SOLVES_PER_SECOND, Allowance, lacking_in, polished
+from broker.placement.polishing import LANES, Allowance, lacking_in, polished
 from broker.placement.pricing_rounds import Prices, refined_prices, rough_prices
 from broker.placement.problem_building import Stage
 from broker.placement.reasons import shortfall_reasons
@@ -29,8 +30,15 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-OVERTIME = 3.0
+OVERTIME = 2.5
 """Multiples of the budget after which no further step is begun."""
+
+
+_SECONDS_PER_ENTRY = 9e-6
+"""Seconds that finding prices takes, for each entry of the program."""
+
+_LANE_USE = 0.85
+_LEAST_POLISHING = 0.5
 
 
 class Pipeline:
@@ -82,12 +90,12 @@ class Pipeline:
         self._gpu_values = prices.gpu_values[merging.site_of]
         start = unpacked(problem, merging, prices.values)
         self._take(complete(problem, start, self._gpu_values))
+        if self._merit.is_short:
+            self._take(served_first(problem, self._replicas, self._gpu_values))
         self._bound = self._proven(merging, form, prices, duals)
         self._bounded = self._elapsed()
         self._tell()
-        allowance = Allowance(
-            searches=round(SOLVES_PER_SECOND * self._budget), is_over=self._is_over
-        )
+        allowance = Allowance(seconds=self._polishing_seconds(form), is_over=self._is_over)
         polisher = Polisher(problem, merging, blocks_of(problem, merging, form, penalties), prices)
         goals = self._merit.goals
         for better in polished(
@@ -101,6 +109,8 @@ class Pipeline:
         ):
             if self._take(better):
                 self._tell()
+        if self._merit.is_short:
+            self._take(served_first(problem, self._replicas, self._gpu_values))
         if self._merit.goals != goals:
             self._bound = self._proven(merging, form, prices, duals)
         self._was_cut = allowance.was_cut
@@ -117,6 +127,11 @@ class Pipeline:
         if self._merit.lacks_no_more_than(self._known_merit):
             bound = max(bound, self._known_bound)
         return bound
+
+    def _polishing_seconds(self, form: Formulation) -> float:
+        """Return the work that polishing may take: what the budget leaves, in all lanes."""
+        left = self._budget - _SECONDS_PER_ENTRY * form.matrix.nnz
+        return LANES * max(_LEAST_POLISHING, _LANE_USE * left)
 
     def _is_over(self) -> bool:
         return self._elapsed() > OVERTIME * max(1.0, self._budget)

@@ -3,12 +3,16 @@
 GPUs that others could use are charged a share of their price from the linear program. Purchases
 come in whole steps, and what others have bought and not used costs nothing more. A new placement
 is taken only if it is better goal by goal, so polishing never serves less.
+
+Looking for a placement and taking it are apart, so that several can be looked for at once: what is
+found on an older state of the plan is taken only if it still fits and is still better.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -30,6 +34,10 @@ if TYPE_CHECKING:
 
 _CHOICES = 3
 """Columns looked at in each zone besides those in use and those of the linear program."""
+
+_SECONDS_PER_SEARCH = 0.002
+_SECONDS_PER_ENTRY = 4e-5
+_SECONDS_PER_STEP = 1.3e-4  # of the simplex method
 
 _SAME = 1e-9
 _LEAST_GAP = 0.02  # dollars per hour
@@ -61,6 +69,28 @@ class Bench:
     used: Ints
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proposal:
+    """Other replicas for the columns `mine` of some models, None where nothing was found.
+
+    `work` is what the search took, in seconds of a usual processor, reckoned from its steps.
+    """
+
+    models: tuple[int, ...]
+    mine: Ints
+    chosen: Ints | None
+    rent_share: float
+    work: float
+
+
+class Verdict(StrEnum):
+    """What became of a proposal."""
+
+    TAKEN = "taken"
+    CLASHED = "clashed"  # the GPUs that it counted on have gone to others meanwhile
+    NO_BETTER = "no better"
+
+
 class Polisher:
     """Solves blocks of models again. Holds what stays the same between blocks."""
 
@@ -81,38 +111,59 @@ class Polisher:
         """Lay a plan out for polishing."""
         return Bench(replicas=replicas.copy(), used=self._problem.gpus_used(replicas))
 
-    def polish(self, bench: Bench, models: Sequence[int], effort: Effort) -> bool:
-        """Solve the models together again; say whether the bench holds something better now."""
+    def propose(self, bench: Bench, models: Sequence[int], effort: Effort) -> Proposal:
+        """Solve the models together again; the bench stays as it is."""
         problem, charges = self._problem, self._charges
-        slices = [problem.columns_of(model) for model in models]
-        mine = np.concatenate([np.arange(part.start, part.stop) for part in slices])
+        mine = self._columns_of(models)
         others = bench.used - charges.gpus_of(mine, bench.replicas[mine])
         share = effort.rent_share
         known = charges.total(mine, bench.replicas[mine], others=others, rent_share=share)
-        lacks = self._lacks(models, bench.replicas)
         program, columns = block_program(
             problem, charges, [self._picked(bench, model, others) for model in models],
-            others=others, rent_share=share, may_lack=any(lacks),
+            others=others, rent_share=share, may_lack=any(self._lacks(models, bench.replicas)),
         )  # fmt: skip
         gap = max(_LEAST_GAP, effort.gap_share * abs(known))
         found = solve(
             program,
             options={**_OPTIONS, "mip_abs_gap": gap, "mip_max_nodes": effort.most_nodes},
         )
-        is_found = found.outcome in {Outcome.OPTIMAL, Outcome.LIMIT}
-        if not (is_found and np.isfinite(found.objective)):
-            return False
-        chosen = np.zeros(len(bench.replicas), dtype=np.int64)
-        np.add.at(chosen, columns, np.rint(found.values[: len(columns)]).astype(np.int64))
-        used = others + charges.gpus_of(mine, chosen[mine])
-        if (used > problem.sites.gpus).any() or not self._keeps_spot(models, chosen):
-            return False
-        cost = charges.total(mine, chosen[mine], others=others, rent_share=share)
-        if not _is_better((*self._lacks(models, chosen), cost), than=(*lacks, known)):
-            return False
-        bench.replicas[mine] = chosen[mine]
-        bench.used = used
-        return True
+        chosen: Ints | None = None
+        if found.outcome in {Outcome.OPTIMAL, Outcome.LIMIT} and np.isfinite(found.objective):
+            whole = np.zeros(len(bench.replicas), dtype=np.int64)
+            np.add.at(whole, columns, np.rint(found.values[: len(columns)]).astype(np.int64))
+            if self._keeps_spot(models, whole):
+                chosen = whole[mine]
+        return Proposal(
+            models=tuple(models), mine=mine, chosen=chosen, rent_share=share,
+            work=_work(program.matrix.nnz, found.iterations),
+        )  # fmt: skip
+
+    def take(self, bench: Bench, proposal: Proposal) -> Verdict:
+        """Put the proposal on the bench if it fits and is better than what is there now."""
+        problem, charges, mine = self._problem, self._charges, proposal.mine
+        if proposal.chosen is None:
+            return Verdict.NO_BETTER
+        others = bench.used - charges.gpus_of(mine, bench.replicas[mine])
+        used = others + charges.gpus_of(mine, proposal.chosen)
+        if (used > problem.sites.gpus).any():
+            return Verdict.CLASHED
+        replicas = bench.replicas.copy()
+        replicas[mine] = proposal.chosen
+        one, two = (
+            (
+                *self._lacks(proposal.models, each),
+                charges.total(mine, each[mine], others=others, rent_share=proposal.rent_share),
+            )
+            for each in (replicas, bench.replicas)
+        )
+        if not _is_better(one, than=two):
+            return Verdict.NO_BETTER
+        bench.replicas, bench.used = replicas, used
+        return Verdict.TAKEN
+
+    def _columns_of(self, models: Sequence[int]) -> Ints:
+        slices = [self._problem.columns_of(model) for model in models]
+        return np.concatenate([np.arange(part.start, part.stop) for part in slices])
 
     def _keeps_spot(self, models: Sequence[int], chosen: Ints) -> bool:
         problem, columns = self._problem, self._problem.columns
@@ -173,3 +224,8 @@ def _is_better(one: tuple[float, ...], *, than: tuple[float, ...]) -> bool:
         if abs(theirs - ours) > _SAME * (1 + abs(theirs) + abs(ours)):
             return ours < theirs
     return False
+
+
+def _work(entries: int, iterations: int) -> float:
+    """Return about how many seconds a search takes, from its size and steps alone."""
+    return _SECONDS_PER_SEARCH + _SECONDS_PER_ENTRY * entries + _SECONDS_PER_STEP * iterations

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from broker.placement.formulation import Formulation
 from broker.placement.merging import Merged
-from broker.placement.polish import Bench, Effort, Polisher
+from broker.placement.polish import Bench, Effort, Polisher, Proposal, Verdict
 from broker.placement.pricing_rounds import Prices
 from broker.placement.problem import Problem
 from broker.placement.shortfall import Shortfall, shortfall_of
@@ -21,20 +24,24 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
     Ints = NDArray[np.int64]
 
-SOLVES_PER_SECOND = 10
-"""Searches that a second of budget stands for."""
+LANES = 2
+"""Searches that run at once. The plan does not depend on it: batches are the same whatever it is."""
+
+_BATCH = 6
+"""Searches that set out from the same state of the plan."""
+
+_MOST_TRIES = 3
 
 _PASSES = (
-    Effort(rent_share=0.5, most_nodes=4),
+    Effort(rent_share=0.5, most_nodes=4, gap_share=3e-3),
     Effort(rent_share=0.15, most_nodes=4),
     Effort(rent_share=0.0, most_nodes=4),
     Effort(rent_share=0.3, most_nodes=20),
     Effort(rent_share=0.0, most_nodes=20),
 )
-_PASSES_AT_LEAST = 3
-"""Passes that the searches are spread over: most of the gain is in the models that stand worst."""
+_PASS_SHARE = 0.4
+"""Part of the work left that a pass may take: most of the gain is in models that stand worst."""
 
-_LEAST_PASS = 20
 _MENDING = Effort(rent_share=0.15, most_nodes=10)
 _CLOSE = 1.02
 """A model within this factor of what the linear program lets it lack is left as it is."""
@@ -43,25 +50,61 @@ _HELPERS = 3
 """Models solved together with one that lacks something, so that they can make room for it."""
 
 _MENDING_ROUNDS = 3
+_MENDING_BATCH = 2
+"""Groups that are mended at once: they share helpers, so more would stand in each other's way."""
 
 
 @dataclass(slots=True, kw_only=True)
 class Allowance:
-    """Searches left, and whether the clock has ended them early."""
+    """Work left, in seconds of a usual processor, and whether the clock has ended it early."""
 
-    searches: int
+    seconds: float
     is_over: Callable[[], bool]
     was_cut: bool = False
 
-    def take(self) -> bool:
-        """Take one search; say no when none is left or time is long over."""
-        if self.searches <= 0 or self.was_cut:
-            return False
-        if self.is_over():
-            self.was_cut = True
-            return False
-        self.searches -= 1
-        return True
+    @property
+    def is_used_up(self) -> bool:
+        """Say whether no work is left; from when time is long over, that is so."""
+        if self.seconds > 0 and not self.was_cut:
+            self.was_cut = self.is_over()
+        return self.seconds <= 0 or self.was_cut
+
+
+class Lanes:
+    """Where searches run side by side, in batches whose results come in a fixed order."""
+
+    def __init__(self, polisher: Polisher, allowance: Allowance, pool: ThreadPoolExecutor) -> None:
+        self._polisher = polisher
+        self._pool = pool
+        self.allowance = allowance
+
+    def proposals(self, calls: Sequence[Callable[[], Proposal]]) -> list[Proposal]:
+        """Make proposals side by side; their work is taken from the allowance."""
+        found = list(self._pool.map(lambda call: call(), calls))
+        self.allowance.seconds -= sum(proposal.work for proposal in found)
+        return found
+
+    def run(
+        self,
+        bench: Bench,
+        groups: Iterable[Sequence[int]],
+        effort: Effort,
+        *,
+        least: float = 0.0,
+        batch_size: int = _BATCH,
+    ) -> None:
+        """Solve each group of models again, until no more than `least` work is left.
+
+        What clashes with one that came before it in its batch is tried again, after the others.
+        """
+        waiting = deque((1, group) for group in groups)
+        while waiting and self.allowance.seconds > least and not self.allowance.is_used_up:
+            batch = [waiting.popleft() for _ in range(min(batch_size, len(waiting)))]
+            calls = [partial(self._polisher.propose, bench, group, effort) for _, group in batch]
+            for (tries, group), proposal in zip(batch, self.proposals(calls), strict=True):
+                clashed = self._polisher.take(bench, proposal) is Verdict.CLASHED
+                if clashed and tries < _MOST_TRIES:
+                    waiting.append((tries + 1, group))
 
 
 def polished(
@@ -76,19 +119,19 @@ def polished(
 ) -> Iterator[Ints]:
     """Yield better and better replicas, one after each pass over the models."""
     bench = polisher.bench(start)
-    mend(problem, polisher, bench, unavoidable=lacking, allowance=allowance)
-    yield bench.replicas.copy()
-    for effort in _PASSES:
-        most = max(_LEAST_PASS, allowance.searches // _PASSES_AT_LEAST)
-        for model in worst_first(problem, merging, prices, bench.replicas)[:most]:
-            if not allowance.take():
-                break
-            polisher.polish(bench, [model], effort)
+    with ThreadPoolExecutor(LANES) as pool:
+        lanes = Lanes(polisher, allowance, pool)
+        mend(problem, lanes, bench, unavoidable=lacking)
         yield bench.replicas.copy()
-        if allowance.searches <= 0 or allowance.was_cut:
-            break
-    mend(problem, polisher, bench, unavoidable=lacking, allowance=allowance)
-    yield bench.replicas.copy()
+        for effort in _PASSES:
+            least = allowance.seconds * (1 - _PASS_SHARE)
+            order = worst_first(problem, merging, prices, bench.replicas)
+            lanes.run(bench, [[model] for model in order], effort, least=least)
+            yield bench.replicas.copy()
+            if allowance.is_used_up:
+                break
+        mend(problem, lanes, bench, unavoidable=lacking)
+        yield bench.replicas.copy()
 
 
 def worst_first(problem: Problem, merging: Merged, prices: Prices, replicas: Ints) -> list[int]:
@@ -108,25 +151,20 @@ def worst_first(problem: Problem, merging: Merged, prices: Prices, replicas: Int
 
 
 def mend(
-    problem: Problem,
-    polisher: Polisher,
-    bench: Bench,
-    *,
-    unavoidable: Sequence[tuple[float, ...]],
-    allowance: Allowance,
+    problem: Problem, lanes: Lanes, bench: Bench, *, unavoidable: Sequence[tuple[float, ...]]
 ) -> None:
     """Solve each model that lacks too much together with those that stand in its way.
 
     `unavoidable` is what each model lacks in the linear program: less than that is not sought.
     """
     for turn in range(_MENDING_ROUNDS):
+        groups = []
         for model in _short_models(problem, bench.replicas, unavoidable):
             lack = shortfall_of(problem, model, bench.replicas[problem.columns_of(model)])
             helpers = _in_the_way(problem, bench.replicas, model, lack)
-            group = [model, *helpers[turn * _HELPERS : (turn + 1) * _HELPERS]]
-            if not allowance.take():
-                return
-            polisher.polish(bench, group, _MENDING)
+            groups.append([model, *helpers[turn * _HELPERS : (turn + 1) * _HELPERS]])
+        least = lanes.allowance.seconds * (1 - _PASS_SHARE)
+        lanes.run(bench, groups, _MENDING, least=least, batch_size=_MENDING_BATCH)
 
 
 def _short_models(

@@ -8,6 +8,8 @@ tolerance of a solver.
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -104,10 +106,13 @@ def refined_prices(
         view.take_in_rows(found.values)
         view.entering |= reduced < _ENTRY_LOSS_PER_GPU * problem.columns.gpus
     last = duals[-1]
-    view.entering = reduced < _FINAL_LOSS_PER_GPU * problem.columns.gpus
-    view.rows[:] = True
-    found = view.solved(_VERTEX)
-    duals.append(found.row_duals)
+    vertex = view.beside(reduced < _FINAL_LOSS_PER_GPU * problem.columns.gpus)
+    view.take_in_rows(found.values)
+    view.entering |= reduced < _ENTRY_LOSS_PER_GPU * problem.columns.gpus
+    with ThreadPoolExecutor(1) as pool:  # one processor finds the vertex, another a better bound
+        tighter = pool.submit(view.solved, _INTERIOR)
+        found = vertex.solved(_VERTEX)
+        duals += [found.row_duals, tighter.result().row_duals]
     prices = Prices(
         values=found.values,
         duals=last,
@@ -129,6 +134,12 @@ class _View:
         self.entering = entering
         self.rows = np.ones(form.matrix.shape[0], dtype=np.bool_)
         self.rows[form.watch_rows] = False
+
+    def beside(self, entering: Flags) -> _View:
+        """Return a view of the same program with other columns, and all rows."""
+        other = copy(self)
+        other.entering, other.rows = entering, np.ones_like(self.rows)
+        return other
 
     def solved(self, options: dict[str, Option]) -> Solution:
         """Solve for the columns and rows in view; what is out of view is zero."""

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -16,10 +16,8 @@ from broker.placement.plan import Plan, PlanStatus
 from broker.placement.plan_json import plan_document
 from broker.placement.snapshot import Snapshot
 from broker.placement.snapshot_json import snapshot_document
+from broker.store.plan_limits import USUAL_PLANS
 from broker.store.tables import PlanRow, Table
-
-MOST_PLANS: Final = 500
-USUAL_PLANS: Final = 50
 
 _PLANS = Table.metadata.tables[PlanRow.__tablename__]
 _LISTED = [column for column in _PLANS.c if column.name not in {"snapshot", "plan"}]

@@ -31,7 +31,8 @@ from broker.api.wire.plans import PlanOut
 from broker.api.wiring import Caller, Wiring, WiringDep
 from broker.flows.change_plan import plan_on_record, replan_after_loss, what_if
 from broker.flows.explain_plan import explain_plan
-from broker.flows.plan_placement import Asking, Effort, show_plan
+from broker.flows.make_plan import Effort
+from broker.flows.plan_placement import Asking, show_plan
 from broker.placement.changes_reading import read_changes
 from broker.placement.json_faults import Faults
 from broker.placement.json_fields import Fields

@@ -22,9 +22,9 @@ from broker.api.plan_turns import (
 from broker.api.problems import described
 from broker.api.wire.plans import PlanList, PlanOut, PlanRequest
 from broker.api.wiring import Caller, WiringDep
+from broker.flows.make_plan import Effort
 from broker.flows.plan_placement import (
     Asking,
-    Effort,
     body_fingerprint,
     list_plans,
     plan_live,
@@ -36,7 +36,8 @@ from broker.placement.json_fields import Fields
 from broker.placement.json_text import values_of
 from broker.settings import Settings
 from broker.store.paging import id_in, token_after
-from broker.store.plans import MOST_PLANS, USUAL_PLANS, PlanKey
+from broker.store.plan_limits import MOST_PLANS, USUAL_PLANS
+from broker.store.plans import PlanKey
 
 router = APIRouter(prefix="/v1", tags=["plans"])
 

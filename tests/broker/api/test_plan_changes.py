@@ -10,8 +10,9 @@ import pytest
 
 from broker.access.scope import Role
 from broker.api.client import BadInputError, Client, NotFoundError
+from broker.flows.make_plan import make_from_document
 from broker.flows.offer_query import confidential_suppliers
-from broker.flows.plan_placement import Asking, keep_plan, make_from_document
+from broker.flows.plan_placement import Asking, keep_plan
 from broker.store.engine import Database
 from broker.store.plans import PlanKind
 from tests.broker.api.clients import a_client

@@ -18,17 +18,9 @@ from broker.flows.change_plan import (
     what_if,
 )
 from broker.flows.explain_plan import explain_plan
+from broker.flows.make_plan import Effort, Made, make_from_document
 from broker.flows.offer_query import confidential_suppliers
-from broker.flows.plan_placement import (
-    Asking,
-    Effort,
-    Made,
-    keep_plan,
-    list_plans,
-    make_from_document,
-    plan_snapshot,
-    show_plan,
-)
+from broker.flows.plan_placement import Asking, keep_plan, list_plans, plan_snapshot, show_plan
 from broker.placement.plan_figures import SideBySide
 from broker.placement.plan_json import plan_document
 from broker.placement.what_if import (

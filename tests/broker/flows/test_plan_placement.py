@@ -5,15 +5,8 @@ from datetime import UTC, datetime
 import pytest
 
 from broker.errors import BadInputError, NotFoundError, ReusedKeyError
-from broker.flows.plan_placement import (
-    Asking,
-    Effort,
-    list_plans,
-    make_from_document,
-    newest,
-    plan_snapshot,
-    show_plan,
-)
+from broker.flows.make_plan import Effort, make_from_document
+from broker.flows.plan_placement import Asking, list_plans, newest, plan_snapshot, show_plan
 from broker.placement.plan import Plan
 from broker.placement.plan_json import read_plan
 from broker.placement.snapshot import Running

@@ -74,6 +74,12 @@ class Settings(BaseSettings):
         ge=0,
         description="GPUs that preemption may take from a holder at once; unset means no limit",
     )
+    plan_budget_seconds: float = Field(
+        default=20.0,
+        ge=0.1,
+        le=600,
+        description="How long a placement plan is looked for before the best one found is given",
+    )
     api_url: str = Field(
         default="http://127.0.0.1:8440",
         description="Where the dashboard and other clients find the API",

@@ -126,6 +126,12 @@ def known_models() -> frozenset[str]:
     return frozenset(_catalogue().parts)
 
 
+def least_memory_gb(model: str) -> int | None:
+    """Return the memory of a model's smallest part; None if no part of it is known."""
+    parts = _catalogue().parts.get(model, ())
+    return min((part.memory_gb for part in parts if part.memory_gb is not None), default=None)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Alias:
     """One row of the table: a part, or only a model, or neither when it may not be priced."""

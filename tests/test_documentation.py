@@ -2,6 +2,7 @@
 
 import dataclasses
 import io
+import json
 import re
 import shlex
 import shutil
@@ -50,6 +51,19 @@ from broker.flows.read_capacity_events import HEARTBEAT_SECONDS, STREAM_SECONDS
 from broker.jobs import schedule
 from broker.metrics import Meters
 from broker.notify.webhook import signed_headers
+from broker.placement.demand_sizing import METERED_FOR
+from broker.placement.forecast_sheet import FORECAST_COLUMNS
+from broker.placement.memory_fit import (
+    BYTES_PER_PARAMETER,
+    CACHED_TOKENS,
+    OVERHEAD_GB,
+    USABLE_SHARE,
+    Precision,
+)
+from broker.placement.metered_sheet import METERED_COLUMNS
+from broker.placement.model_reading import HIGHEST_PRIORITY, read_models
+from broker.placement.model_sheet import MODEL_COLUMNS
+from broker.placement.quantile import NEAR_EMPTY
 from broker.renewals.assumptions import DEFINITIONS
 from broker.renewals.brief import Brief
 from broker.renewals.evidence import RATE_MAX_AGE_DAYS
@@ -410,6 +424,12 @@ NUMBERS: list[tuple[str, str]] = [
     ("capacity.md", f"is 1 to {LONGEST_KEY} printable"),
     ("capacity.md", f"{FIRST_EVENT_RETRY_AFTER.seconds} seconds later and then"),
     ("capacity.md", f"After {MOST_EVENT_ATTEMPTS} failures in a row"),
+    ("demand.md", f"the last {METERED_FOR.days} days"),
+    ("demand.md", f"below {percent(NEAR_EMPTY)} of the median"),
+    ("demand.md", f"({CACHED_TOKENS:,} unless stated)"),
+    ("demand.md", f"+ {OVERHEAD_GB} GB <= {percent(USABLE_SHARE)} of its memory"),
+    ("demand.md", f"four bits {BYTES_PER_PARAMETER[Precision.FP4]} with"),
+    ("demand.md", f"0 to {HIGHEST_PRIORITY}: who"),
     ("operations.md", f"older than {KEEP_FOR.days} days"),
     ("operations.md", f"beats every {BEAT.seconds} seconds"),
     ("operations.md", f"After {MISSED_BEATS} missed beats"),
@@ -522,6 +542,24 @@ def test_every_column_and_fault_of_a_price_sheet_stands_in_the_manual() -> None:
     assert len(codes) > 20
     assert [code for code in sorted(codes) if f"`{code}`" not in text] == []
     assert [name for name in COLUMNS if f"| `{name}` |" not in text] == []
+
+
+def test_every_column_of_the_sheets_of_demand_stands_in_the_manual() -> None:
+    told = set(re.findall(r"`([a-z0-9_]+)`", page("demand.md")))
+    columns = {*FORECAST_COLUMNS.names, *METERED_COLUMNS.names}
+    profile = set(re.findall(r'"([a-z0-9_]+)":', page("demand.md")))
+
+    assert columns - told == set()
+    assert set(MODEL_COLUMNS.names) - told - profile == set()
+
+
+def test_the_profile_in_the_manual_can_be_imported() -> None:
+    (block,) = re.findall(r"```json\n(.*?)```", page("demand.md"), re.DOTALL)
+
+    profiles, faults = read_models(json.loads(block))
+
+    assert faults == ()
+    assert [profile.model for profile in profiles] == ["chat-70b"]
 
 
 def test_the_webhook_check_in_the_manual_knows_what_we_signed(tmp_path: Path) -> None:

@@ -23,6 +23,14 @@ class Scope(StrEnum):
     """Ask for GPUs, and hold, renew and give back leases of one's own."""
     CAPACITY_ADMIN = "capacity:admin"
     """Pools, quotas, and the leases of anybody."""
+    PLANS_READ = "plans:read"
+    PLANS_WRITE = "plans:write"
+    """Have placement planned."""
+    DEMAND_READ = "demand:read"
+    DEMAND_WRITE = "demand:write"
+    """Forecasts, and the profiles of models."""
+    DEMAND_METER = "demand:meter"
+    """Report what was metered."""
     AUDIT_READ = "audit:read"
     KEYS_ADMIN = "keys:admin"
 
@@ -44,6 +52,8 @@ _READS: Final = frozenset(
         Scope.ALERTS_READ,
         Scope.LEDGER_READ,
         Scope.CAPACITY_READ,
+        Scope.PLANS_READ,
+        Scope.DEMAND_READ,
     }
 )
 _WRITES: Final = frozenset(
@@ -52,11 +62,23 @@ _WRITES: Final = frozenset(
         Scope.PRICES_WRITE,
         Scope.RENEWALS_WRITE,
         Scope.ALERTS_WRITE,
+        Scope.PLANS_WRITE,
+        Scope.DEMAND_WRITE,
     }
 )
 _SCOPES_OF: Final = {
     Role.VIEWER: _READS,
-    Role.SCHEDULER: frozenset({Scope.PRICES_READ, Scope.CAPACITY_READ, Scope.CAPACITY_WRITE}),
+    Role.SCHEDULER: frozenset(
+        {
+            Scope.PRICES_READ,
+            Scope.CAPACITY_READ,
+            Scope.CAPACITY_WRITE,
+            Scope.PLANS_READ,
+            Scope.PLANS_WRITE,
+            Scope.DEMAND_READ,
+            Scope.DEMAND_METER,
+        }
+    ),
     Role.PROCUREMENT: _READS | _WRITES,
     Role.ADMIN: frozenset(Scope),
 }

@@ -28,6 +28,7 @@ from broker.api.routes import (
     capacity_events,
     capacity_requests,
     contracts,
+    demand,
     health,
     holdings,
     keys,
@@ -35,9 +36,13 @@ from broker.api.routes import (
     ledger,
     market,
     metrics,
+    models,
     offers,
+    plan_changes,
+    plans,
     pools,
     prices,
+    procurement_plans,
     providers,
     quotas,
     quotes,
@@ -49,6 +54,8 @@ from broker.api.routes import (
 from broker.api.sign_ins import SignIns
 from broker.api.wire.capacity import CapacityBatch, CapacityRequest
 from broker.api.wire.leases import Heartbeat, HeartbeatBatch
+from broker.api.wire.plan_changes import ReplanRequest, WhatIfRequest
+from broker.api.wire.plans import PlanRequest
 from broker.api.wire.problem import Problem
 from broker.api.wiring import Wiring, require_guarded
 from broker.clock import Clock, Ticks, ticks_now, utc_now
@@ -67,14 +74,19 @@ V1_ROUTERS: tuple[APIRouter, ...] = (
     capacity_events.router,
     capacity_requests.router,
     contracts.router,
+    demand.router,
     holdings.router,
     keys.router,
     leases.router,
     ledger.router,
     market.router,
+    models.router,
     offers.router,
+    plan_changes.router,
+    plans.router,
     pools.router,
     prices.router,
+    procurement_plans.router,
     providers.router,
     quotas.router,
     quotes.router,
@@ -92,6 +104,9 @@ DESCRIBED_HERE: tuple[type[BaseModel], ...] = (
     CapacityRequest,
     Heartbeat,
     HeartbeatBatch,
+    PlanRequest,
+    ReplanRequest,
+    WhatIfRequest,
 )
 """Models that FastAPI does not see: those of problems, and of bodies that are read by ourselves."""
 

@@ -30,6 +30,7 @@ from broker.api.capacity_calls import Wanted
 from broker.api.capacity_client import CapacityClient, Means, ThreadLease
 from broker.api.client_answers import Door, error_of, unanswered, unknown_shape
 from broker.api.held_lease import LeaseEvent, LeaseEventKind, Listener
+from broker.api.plan_client import PlanClient
 from broker.api.wire.alerts import AlertList
 from broker.api.wire.contracts import ContractOut
 from broker.api.wire.keys import Whoami
@@ -53,6 +54,7 @@ from broker.renewals.brief import Brief
 from broker.renewals.economics import Economics, UnitCosts
 from broker.renewals.evidence import Stated
 from broker.renewals.market_view import MarketView
+from broker.renewals.negotiation_view import NegotiationView
 from broker.renewals.offer_view import Offered
 from broker.renewals.recommendation import Action, Advice
 from broker.renewals.renewal_list import RenewalEntry
@@ -79,10 +81,12 @@ __all__ = [
     "LeaseLostError",
     "MarketView",
     "Money",
+    "NegotiationView",
     "NotAllowedError",
     "NotFoundError",
     "NotSignedInError",
     "Offered",
+    "PlanClient",
     "RefusedError",
     "RenewalEntry",
     "Stated",
@@ -131,6 +135,8 @@ class Client:
         self._http = self._door.open(transport)
         self.capacity = CapacityClient(url, key, transport=transport, means=means)
         """Pools, capacity requests and leases."""
+        self.plans = PlanClient(self._door, self._http)
+        """Placement plans: made, read, explained, and made anew after a change."""
         self.answered_at: datetime | None = None
         """When the last good answer came, in UTC."""
 

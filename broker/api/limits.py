@@ -13,6 +13,8 @@ BATCH_BODY_BYTES: Final = 1024 * 1024
 BATCHES: Final = (":batch", ":renew")
 """Paths that end so take many things at once."""
 LARGE_BODY_BYTES: Final = 20 * 1024 * 1024
+LARGE_PATHS: Final = ("/v1/plans",)
+"""Paths that take whole snapshots."""
 LARGE_KINDS: Final = ("text/csv", "multipart/form-data", "application/octet-stream")
 
 
@@ -59,7 +61,7 @@ def _said_of_body(headers: Iterable[tuple[bytes, bytes]]) -> tuple[str, str]:
 def limit_of(content_type: str, *, path: str = "") -> int:
     """Return how many bytes a body of this content type may have on a path."""
     kind = content_type.partition(";")[0].strip().lower()
-    if kind in LARGE_KINDS:
+    if kind in LARGE_KINDS or path in LARGE_PATHS:
         return LARGE_BODY_BYTES
     return BATCH_BODY_BYTES if path.endswith(BATCHES) else SMALL_BODY_BYTES
 

@@ -37,6 +37,13 @@ _MADE_KEY: Final = ("POST /v1/keys", "POST /v1/keys/{key_id}/rotate")
 
 LINKS: Final[tuple[Link, ...]] = (
     Link(
+        source="POST /v1/plans",
+        status=201,
+        name="plan",
+        target="GET /v1/plans/{plan_id}",
+        parameters={"plan_id": "$response.body#/id"},
+    ),
+    Link(
         source=_ASK,
         status=201,
         name="lease",

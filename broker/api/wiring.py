@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import date
+from threading import BoundedSemaphore
 from typing import Annotated, Any, Final
 
 from fastapi import BackgroundTasks, Depends, Request, Security
@@ -56,6 +57,9 @@ READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 RECORDED_ELSEWHERE: Final = Scope.CAPACITY_WRITE.value
 """Requests and leases are on record with what they changed, not on the audit log."""
 
+MOST_PLANS_AT_ONCE: Final = 2
+"""Each takes a processor for as long as its budget; the rest of the API needs one too."""
+
 _LONGEST_OBJECT: Final = 200
 
 _bearer = HTTPBearer(
@@ -75,6 +79,9 @@ class Wiring:
     desk: Desk
     readiness: Readiness
     meters: Meters = field(default_factory=Meters)
+    plan_turns: BoundedSemaphore = field(
+        default_factory=lambda: BoundedSemaphore(MOST_PLANS_AT_ONCE)
+    )
 
     def today(self) -> date:
         """Return the business day: the one that is set, else the UTC day of the clock."""

@@ -96,6 +96,30 @@ def plan(
     return replace(made, failing=tuple(fail for fail in fails if fail is not None))
 
 
+PlanKey = tuple[object, ...]
+"""All of a request that a plan depends on: equal ones get equal plans from the same pools."""
+
+
+def plan_key(spec: CapacitySpec) -> PlanKey:
+    """Return what a plan depends on: who asks, how urgently and with which labels does not."""
+    return (
+        spec.gpu_models,
+        spec.gpu_count,
+        spec.node_size,
+        spec.regions,
+        spec.residency,
+        spec.min_tier,
+        spec.min_reliability_ppm,
+        spec.max_price,
+        spec.duration_seconds,
+        spec.ttl_seconds,
+        spec.starts_at,
+        spec.is_gang,
+        spec.may_queue,
+        spec.deadline,
+    )
+
+
 def quick_plan(
     spec: CapacitySpec, shelf: Shelf, *, now: datetime, rates: FxTable | None = None
 ) -> Plan:

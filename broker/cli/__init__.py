@@ -1,66 +1,60 @@
-"""The console script `tonnage`: joins the commands below."""
+"""The console script `tonnage`: joins the commands below, each read in when it is asked for."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import typer
 
-from broker.cli import (
-    alerts,
-    assumptions,
-    audit,
-    capacity,
-    contracts,
-    database,
-    holdings,
-    keys,
-    ledger,
-    obligations,
-    prices,
-    providers,
-    quotas,
-    quotes,
-    reconciliation,
-    renewals,
-    suppliers,
-)
 from broker.cli.console import Refusals
-from broker.cli.dashboard import dashboard
-from broker.cli.demo import demo
-from broker.cli.doctor import doctor
-from broker.cli.offers import offers
-from broker.cli.serve import serve
-from broker.cli.work import work_
+from broker.cli.on_demand import CommandsOnDemand
+
+COMMANDS = {
+    "alerts": "broker.cli.alerts:app",
+    "assumptions": "broker.cli.assumptions:app",
+    "audit": "broker.cli.audit:app",
+    "capacity": "broker.cli.capacity:app",
+    "contracts": "broker.cli.contracts:app",
+    "db": "broker.cli.database:app",
+    "demand": "broker.cli.demand:app",
+    "holdings": "broker.cli.holdings:app",
+    "keys": "broker.cli.keys:app",
+    "ledger": "broker.cli.ledger:app",
+    "obligations": "broker.cli.obligations:app",
+    "plan": "broker.cli.plan:app",
+    "prices": "broker.cli.prices:app",
+    "providers": "broker.cli.providers:app",
+    "quotas": "broker.cli.quotas:app",
+    "quotes": "broker.cli.quotes:app",
+    "reconciliation": "broker.cli.reconciliation:app",
+    "renewals": "broker.cli.renewals:app",
+    "suppliers": "broker.cli.suppliers:app",
+    "demo": "broker.cli.demo:demo",
+    "doctor": "broker.cli.doctor:doctor",
+    "offers": "broker.cli.offers:offers",
+    "procure": "broker.cli.procure:procure",
+    "serve": "broker.cli.serve:serve",
+    "work": "broker.cli.work:work_",
+    "dashboard": "broker.cli.dashboard:dashboard",
+}
+"""Where each command is: a module, and in it the group or the function."""
+
+
+class Tonnage(Refusals):
+    """All commands, in the order of the help; none is read in before it is asked for."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.commands = CommandsOnDemand(COMMANDS)
+
 
 app = typer.Typer(
     name="tonnage",
-    cls=Refusals,
+    cls=Tonnage,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,  # its frames would show local values: prices and keys
 )
-app.add_typer(alerts.app, name="alerts")
-app.add_typer(assumptions.app, name="assumptions")
-app.add_typer(audit.app, name="audit")
-app.add_typer(capacity.app, name="capacity")
-app.add_typer(contracts.app, name="contracts")
-app.add_typer(database.app, name="db")
-app.add_typer(holdings.app, name="holdings")
-app.add_typer(keys.app, name="keys")
-app.add_typer(ledger.app, name="ledger")
-app.add_typer(obligations.app, name="obligations")
-app.add_typer(prices.app, name="prices")
-app.add_typer(providers.app, name="providers")
-app.add_typer(quotas.app, name="quotas")
-app.add_typer(quotes.app, name="quotes")
-app.add_typer(reconciliation.app, name="reconciliation")
-app.add_typer(renewals.app, name="renewals")
-app.add_typer(suppliers.app, name="suppliers")
-app.command()(demo)
-app.command()(doctor)
-app.command()(offers)
-app.command()(serve)
-app.command("work")(work_)
-app.command()(dashboard)
 
 
 @app.callback()

@@ -1,6 +1,8 @@
 """What all commands share: the database they open, how they print, how they complain.
 
 Exit codes: 0 good, 1 something wrong was found, 2 wrong usage or refused, 3 more input is needed.
+What only some commands need, above all the database, is read in by the functions that use it: each
+command should start at once.
 """
 
 from __future__ import annotations
@@ -10,21 +12,19 @@ import os
 import sys
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
-from pydantic import ValidationError
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from typer.core import TyperGroup
 
 from broker.errors import BadInputError, Fault, TonnageError
-from broker.flows.prepare_database import open_database, prepare_database, unanswered
-from broker.settings import Settings
-from broker.store.engine import Database
+
+if TYPE_CHECKING:
+    from broker.settings import Settings
+    from broker.store.engine import Database
 
 FOUND_WRONG: Final = 1
 REFUSED: Final = 2
@@ -51,6 +51,10 @@ class Refusals(TyperGroup):
 
 def read_settings() -> Settings:
     """Return the settings from the environment; raise BadInputError naming those that are wrong."""
+    from pydantic import ValidationError
+
+    from broker.settings import Settings
+
     try:
         return Settings()
     except ValidationError as wrong:
@@ -72,6 +76,8 @@ def opened(settings: Settings | None = None) -> Iterator[Database]:
     A database without any table gets its schema. Raises UnreachableError and RefusedError, whose
     messages name the database without user or password.
     """
+    from broker.flows.prepare_database import prepare_database
+
     with connected(settings) as database:
         prepare_database(database)
         yield database
@@ -80,6 +86,11 @@ def opened(settings: Settings | None = None) -> Iterator[Database]:
 @contextmanager
 def connected(settings: Settings | None = None) -> Iterator[Database]:
     """Open the database that is set, whatever its schema; close it at the end."""
+    from sqlalchemy.exc import InterfaceError, OperationalError
+    from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+
+    from broker.flows.prepare_database import open_database, unanswered
+
     database = open_database((settings or read_settings()).database_url)
     try:
         yield database

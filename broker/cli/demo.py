@@ -22,13 +22,17 @@ from broker.api.wire.offers import OfferList
 from broker.api.wire.renewals import brief_json
 from broker.capacity.request import CapacitySpec
 from broker.cli.console import opened, print_json, print_table
+from broker.cli.demo_plan_report import demo_plan_json, print_demo_plan
 from broker.cli.offers import print_offers
+from broker.cli.procure import print_sheet
 from broker.cli.reconciliation import print_differences
 from broker.cli.renewals import print_brief
 from broker.cli.serve import DEFAULT_HOST, DEFAULT_PORT, listening
 from broker.clock import utc_now
 from broker.errors import UnreachableError
 from broker.flows.demo_capacity import DemoCapacity, lease_demo
+from broker.flows.demo_plan import DemoPlan, place_demo
+from broker.flows.demo_procurement import plan_demo
 from broker.flows.evaluate_alerts import evaluate_alerts
 from broker.flows.list_offers import list_offers
 from broker.flows.load_demo import (
@@ -77,7 +81,8 @@ def demo(
     with opened(settings) as database:
         load_demo(database, fixtures, tell=_tell)
         leased = lease_demo(database, clock=demo_clock, tell=_tell)
-        _print_story(database, leased, as_json=as_json)
+        planned = place_demo(database, clock=demo_clock, tell=_tell)
+        _print_story(database, leased, planned, as_json=as_json)
         key = _admin_key(database, settings) if serve else ""
     if serve:
         _serve(port, dashboard_port, key=key, settings=settings)
@@ -95,9 +100,12 @@ def _tell(line: str) -> None:
     typer.echo(line, err=True)
 
 
-def _print_story(database: Database, leased: DemoCapacity, *, as_json: bool) -> None:
+def _print_story(
+    database: Database, leased: DemoCapacity, planned: DemoPlan, *, as_json: bool
+) -> None:
     # No channel: the demo's alerts go to nobody, whatever the environment has set up.
     report = evaluate_alerts(database, as_of=DEMO_DAY, channels=(), actor=ACTOR, clock=demo_clock)
+    sheets = plan_demo(database)
     found = review_renewal(database, DEMO_LINE, as_of=DEMO_DAY)
     wanted = offer_filter(gpu="B200", count=8)
     offers = OfferList.of(list_offers(database, wanted, clock=demo_clock), with_prices=True)
@@ -109,16 +117,21 @@ def _print_story(database: Database, leased: DemoCapacity, *, as_json: bool) -> 
                 "offers": offers.model_dump(mode="json"),
                 "capacity": CapacityReconciliation.of(books).model_dump(mode="json"),
                 "requests": [_asked(*each) for each in leased.decisions],
+                "plan": demo_plan_json(planned),
             }
         )
         return
     print_brief(found)
+    typer.echo(f"\nWhat renewing {DEMO_LINE} is worth: tonnage procure --renewal {DEMO_LINE}")
+    for sheet in sheets:
+        print_sheet(sheet, in_short=True)
     typer.echo("\nWhat the market has of B200, eight in a machine: tonnage offers")
     print_offers(offers)
     typer.echo("\nWhere suppliers' books and ours differ: tonnage reconciliation capacity")
     print_differences(books)
     typer.echo("\nGPUs to lease, after what the scheduler asked for: tonnage capacity pools")
     _print_capacity(leased)
+    print_demo_plan(planned)
     typer.echo(f"\nAlerts up to {DEMO_DAY:%d %B %Y}")
     rows = [(row.raised_on, row.severity, row.message) for row in (t.alert for t in report.told)]
     print_table(("raised on", "severity", "what"), rows)

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from broker.contracts.supplier import MARKET_CLASS, TierFact
 from broker.errors import BadInputError, Fault
+from broker.flows.demo_demand import load_demo_demand
 from broker.flows.describe_supplier import describe_supplier, rate_supplier
 from broker.flows.import_contracts import import_contracts
 from broker.flows.import_fx import import_fx
@@ -74,7 +75,7 @@ def demo_clock() -> datetime:
 
 def require_fixtures(fixtures: Path) -> None:
     """Raise BadInputError unless the folder looks like the one that the demo reads."""
-    for name in ("contracts", "prices", "quotes", "assumptions", "suppliers"):
+    for name in ("contracts", "prices", "quotes", "assumptions", "demand", "suppliers"):
         if not (fixtures / name).is_dir():
             raise _missing(fixtures / name)
 
@@ -99,6 +100,7 @@ def load_demo(database: Database, fixtures: Path, *, tell: Tell) -> None:
         )
         _refuse(path, stated.faults)
         tell(f"{path.name}: {len(stated.recorded)} assumptions")
+    load_demo_demand(database, fixtures, clock=demo_clock, tell=tell)
     poll_demo(database, fixtures, tell=tell)
 
 

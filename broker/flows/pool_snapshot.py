@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Final
 
 from sqlmodel import Session
 
-from broker.capacity.planning import Shelf
+from broker.capacity.planning import PlanKey, Shelf
 from broker.capacity.pool import Pool
 from broker.capacity.quota_book import QuotaBook
+from broker.capacity.request import Plan
 from broker.clock import Ticks
 from broker.store.engine import Database
 from broker.store.pools import pools
@@ -42,6 +43,7 @@ class Snapshot:
     shelf: Shelf
     rates: FxTable
     quotas: QuotaBook
+    ways: dict[PlanKey, Plan] = field(default_factory=dict)  # found so far from this snapshot
 
     @property
     def gens(self) -> dict[str, int]:

@@ -12,10 +12,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Final
 
 from broker.capacity.lease import LeaseLine, LeaseState
 from broker.capacity.model_names import by_pool_names
-from broker.capacity.planning import plan, quick_plan
+from broker.capacity.planning import plan, plan_key, quick_plan
 from broker.capacity.pool import Pool, PoolKind
 from broker.capacity.request import CapacitySpec, Plan, RequestState
 from broker.capacity.spec_json import fingerprint_of, spec_to_json
@@ -31,6 +32,9 @@ from broker.identity import new_id
 from broker.store.engine import Database
 from broker.store.grants import Answer, Grants, Outcome, Wish
 from broker.store.leases import GrantedLease, GrantedLine, leases_by_id
+
+MOST_WAYS: Final = 1_000
+"""Plans kept of one snapshot: it is gone in a second, and so are they."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,8 +144,22 @@ def _ways(desk: Desk, spec: CapacitySpec, snapshot: Snapshot) -> Plan:
     admitted = snapshot.quotas.admit(known)
     if admitted.spec is None:
         return admitted.refused(may_queue=spec.may_queue)
-    found = quick_plan(admitted.spec, snapshot.shelf, now=desk.clock(), rates=snapshot.rates)
-    return _within_quota(found, spec, snapshot)
+    return _within_quota(_usual_ways(desk, admitted.spec, snapshot), spec, snapshot)
+
+
+def _usual_ways(desk: Desk, spec: CapacitySpec, snapshot: Snapshot) -> Plan:
+    """Plan, or say what was planned from this snapshot for the same wish of somebody else.
+
+    Schedulers ask for the same few shapes again and again; among a thousand pools finding them
+    takes as long as writing the grant does.
+    """
+    key = plan_key(spec)
+    found = snapshot.ways.get(key)
+    if found is None:
+        found = quick_plan(spec, snapshot.shelf, now=desk.clock(), rates=snapshot.rates)
+        if found.candidates and len(snapshot.ways) < MOST_WAYS:
+            snapshot.ways[key] = found
+    return found
 
 
 def _in_words(desk: Desk, spec: CapacitySpec, snapshot: Snapshot) -> Plan:

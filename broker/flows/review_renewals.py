@@ -19,12 +19,15 @@ from broker.errors import RefusedError
 from broker.renewals.brief import Brief, brief_of
 from broker.renewals.grounds import Grounds, RenewalFacts, evidence_for, grounds_of
 from broker.renewals.hike import split_hike
+from broker.renewals.negotiation_view import NegotiationView, negotiation_view
 from broker.renewals.renewal_list import RenewalEntry, entry_of, most_urgent_first
 from broker.store.contracts import find_line
 from broker.store.engine import Database
 from broker.store.prices import fx_table, list_observations
+from broker.store.procurement_plans import newest_sheet
 from broker.store.renewals import Books, read_books
 from pricing.fx import FxTable
+from pricing.money import Currency
 
 _UNDECIDED = frozenset({QuoteState.OPEN, QuoteState.COUNTERED})
 
@@ -85,7 +88,9 @@ def review_renewal(database: Database, name: str, *, as_of: date) -> Brief:
             )
         desk = _desk(session, as_of)
         listed = list_observations(session, as_of=as_of, gpu_model=line.gpu_model)
-    return brief_of(replace(desk.facts(contract, line), listed=listed))
+        planned = _planned(session, contract, line, as_of=as_of)
+    facts = desk.facts(contract, line)
+    return brief_of(replace(facts, listed=listed, negotiation=planned))
 
 
 def renewal_offers(session: Session, *, on: date) -> list[RenewalOffer]:
@@ -126,6 +131,20 @@ def _desk(session: Session, as_of: date) -> _Desk:
         books=books,
         rates=fx_table(session),
         quotes=tuple(books.quotes_received_by(as_of)),
+    )
+
+
+def _planned(
+    session: Session, contract: Contract, line: Line, *, as_of: date
+) -> NegotiationView | None:
+    stored = newest_sheet(session, f"{contract.ref}/{line.line_no}", as_of=as_of)
+    if stored is None:
+        return None
+    return negotiation_view(
+        stored.sheet,
+        plan_id=stored.plan_id,
+        planned_on=stored.as_of,
+        currency=Currency(stored.currency),
     )
 
 

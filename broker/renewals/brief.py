@@ -26,6 +26,7 @@ from broker.renewals.grounds import Grounds, RenewalFacts, evidence_for, grounds
 from broker.renewals.header_view import Deadlines, Header, deadlines_of, header_of
 from broker.renewals.leaving import stated_leaving_costs
 from broker.renewals.market_view import MarketView, market_view
+from broker.renewals.negotiation_view import NegotiationView
 from broker.renewals.offer_view import CapAsked, Offered, Paid, offered, paid_now
 from broker.renewals.recommendation import Advice
 from broker.renewals.risk import RiskInputs, risk_score
@@ -61,6 +62,7 @@ class Brief:
     assumptions: tuple[Stated, ...]
     conversions: tuple[str, ...]
     unknown: tuple[Unknown, ...]
+    negotiation: NegotiationView | None = None
 
 
 def brief_of(facts: RenewalFacts) -> Brief:
@@ -100,6 +102,7 @@ def brief_of(facts: RenewalFacts) -> Brief:
         assumptions=evidence.used,
         conversions=evidence.conversions,
         unknown=evidence.unknown,
+        negotiation=facts.negotiation,
     )
 
 

@@ -27,6 +27,7 @@ from broker.renewals.page_words import (
     total,
     wrapped,
 )
+from broker.renewals.recommendation import price_text
 from pricing.market import SourceKind
 from pricing.money import Money, plain
 
@@ -46,6 +47,7 @@ def brief_page(brief: Brief) -> tuple[Section, ...]:
     """Return the page, what to do first."""
     sections = (
         Section(title="What to do", lines=tuple(_advice(brief))),
+        Section(title="Worth, by the procurement plan", lines=tuple(_negotiation(brief))),
         Section(title="Price", lines=tuple(_prices(brief))),
         Section(title="Market", lines=tuple(_market(brief))),
         Section(title="Deadlines", lines=tuple(_deadlines(brief))),
@@ -85,6 +87,25 @@ def _advice(brief: Brief) -> Iterator[str]:
     yield f"Decide by {advice.decide_by:%a} {advice.decide_by}, {left}: {advice.decide_because}."
     for reason in advice.reasons:
         yield from wrapped(f"- {reason}", indent=2)
+
+
+def _negotiation(brief: Brief) -> Iterator[str]:
+    found = brief.negotiation
+    if found is None:
+        return
+    limit = price_text(found.walk_away_price)
+    yield from wrapped(
+        f"At most {limit}, for {found.walk_away_gpus:,} GPUs; renewing nothing takes "
+        f"{found.gpus_needed:,f} elsewhere.",
+        indent=2,
+    )
+    yield from wrapped("; ".join(each.text() for each in found.quantities) + ".", indent=2)
+    if found.waiting_cost is not None and found.waiting_cost.amount > 0:
+        yield (
+            f"Signing nothing anywhere before {found.waiting_month} costs "
+            f"{total(found.waiting_cost)} {found.waiting_cost.currency} more."
+        )
+    yield f"Plan of {found.planned_on}, {found.plan_id[-8:]}: tonnage procure"
 
 
 def _prices(brief: Brief) -> Iterator[str]:

@@ -28,6 +28,7 @@ from broker.renewals.comparables import (
 from broker.renewals.evidence import Evidence
 from broker.renewals.hike import year_gpu_hours_after
 from broker.renewals.leaving import Staying
+from broker.renewals.negotiation_view import NegotiationView
 from pricing.commitment import hours_between
 from pricing.fx import FxTable
 from pricing.market import FRESH_FOR, MINIMUM_SUPPLIERS, Benchmark, NoBenchmark, Observation
@@ -46,6 +47,7 @@ class RenewalFacts:
     listed: Sequence[Observation]  # public list prices of the line's GPU
     assumptions: Assumptions
     rates: FxTable
+    negotiation: NegotiationView | None = None  # from the newest procurement plan
 
     @property
     def line_name(self) -> str:

@@ -13,5 +13,5 @@ GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO tonnage_a
 GRANT USAGE, SELECT ON ALL SEQUENCES IN SCHEMA public TO tonnage_app;
 
 REVOKE UPDATE, DELETE, TRUNCATE ON event, alert_event, assumption, price_sighting, offer_change,
-  capacity_transfer, capacity_event, audit
+  capacity_transfer, capacity_event, audit, demand_forecast, model_profile
   FROM tonnage_app;

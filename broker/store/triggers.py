@@ -17,6 +17,8 @@ APPEND_ONLY = (
     "price_sighting",
     "offer_change",
     "capacity_transfer",
+    "demand_forecast",
+    "model_profile",
     "capacity_event",
     "audit",
 )

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pandas as pd
 import streamlit as st
 
-from broker.api.client import Advice, Brief, MarketView
+from broker.api.client import Advice, Brief, MarketView, NegotiationView
 from dashboards import figures, tables
 from dashboards.screens.brief_words import risk_of
 
@@ -28,6 +28,21 @@ def rests_on(advice: Advice) -> None:
             "Source": st.column_config.Column(width="large"),
         },
         alt="Figures behind the recommendation",
+    )
+
+
+def negotiation(found: NegotiationView) -> None:
+    """Show what the newest procurement plan says the renewal is worth, quantity by quantity."""
+    st.subheader(
+        f"Worth at most {figures.price(found.walk_away_price)}, for "
+        f"{figures.count(found.walk_away_gpus)} GPUs",
+        help="Solved by the procurement plan over everything held, offered and needed. Above the "
+        "highest of these prices renewing nothing is better. Rounded down.",
+    )
+    st.markdown("\n".join(f"- {figures.plain(each.text())}" for each in found.quantities))
+    st.caption(
+        f"Renewing nothing takes {found.gpus_needed:,f} elsewhere. Decide by "
+        f"{figures.day(found.decide_by)}. Plan of {figures.day(found.planned_on)}."
     )
 
 

@@ -29,6 +29,9 @@ def show(api: Client, brief: Brief) -> None:
     st.caption(_what_it_is(brief))
     with st.container(border=True):
         _recommendation(brief)
+    if brief.negotiation is not None:
+        with st.container(border=True):
+            brief_grounds.negotiation(brief.negotiation)
     _figures(brief)
     left, right = st.columns([11, 9], gap="small")
     with left.container(border=True, height="stretch"):

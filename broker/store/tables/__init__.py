@@ -35,6 +35,7 @@ from broker.store.tables.contracts import (
     SupplierTierRow,
     TrancheRow,
 )
+from broker.store.tables.demand import DemandForecastRow, DemandSampleRow, ModelProfileRow
 from broker.store.tables.holdings import HoldingRow
 from broker.store.tables.jobs import JobRunRow, TallyRow
 from broker.store.tables.keys import ApiKeyRow
@@ -48,6 +49,7 @@ from broker.store.tables.offers import (
     QuotaRow,
     SpotPriceRow,
 )
+from broker.store.tables.plans import PlanRow
 from broker.store.tables.prices import (
     PriceImportRow,
     PriceLevelRow,
@@ -55,6 +57,7 @@ from broker.store.tables.prices import (
     PriceSightingRow,
     PriceUnmappedRow,
 )
+from broker.store.tables.procurement import ProcurementPlanRow
 from broker.store.tables.root import Table
 
 __all__ = [
@@ -70,6 +73,8 @@ __all__ = [
     "CapacityTransferRow",
     "ContractLineRow",
     "ContractRow",
+    "DemandForecastRow",
+    "DemandSampleRow",
     "EvaluationRow",
     "EventRow",
     "FenceRow",
@@ -80,10 +85,12 @@ __all__ = [
     "JobRunRow",
     "LeaseLineRow",
     "LeaseRow",
+    "ModelProfileRow",
     "ObligationRow",
     "OfferChangeRow",
     "OfferRow",
     "OutboxRow",
+    "PlanRow",
     "PollPlaceRow",
     "PollRow",
     "PollSkipRow",
@@ -94,6 +101,7 @@ __all__ = [
     "PriceSeriesRow",
     "PriceSightingRow",
     "PriceUnmappedRow",
+    "ProcurementPlanRow",
     "QuotaRow",
     "QuoteRow",
     "RenewalTermRow",

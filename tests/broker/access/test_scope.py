@@ -12,7 +12,18 @@ WRITES = {scope for scope in Scope if scope.endswith(":write")} - {Scope.CAPACIT
     ("role", "scopes"),
     [
         (Role.VIEWER, READS),
-        (Role.SCHEDULER, {Scope.PRICES_READ, Scope.CAPACITY_READ, Scope.CAPACITY_WRITE}),
+        (
+            Role.SCHEDULER,
+            {
+                Scope.PRICES_READ,
+                Scope.CAPACITY_READ,
+                Scope.CAPACITY_WRITE,
+                Scope.DEMAND_READ,
+                Scope.DEMAND_METER,
+                Scope.PLANS_READ,
+                Scope.PLANS_WRITE,
+            },
+        ),
         (Role.PROCUREMENT, READS | WRITES),
         (Role.ADMIN, set(Scope)),
     ],
@@ -28,6 +39,11 @@ def test_only_an_administrator_handles_keys_and_pools_and_reads_who_did_what(sco
 
 def test_a_scheduler_leases_and_who_buys_does_not() -> None:
     assert roles_with(Scope.CAPACITY_WRITE) == (Role.SCHEDULER, Role.ADMIN)
+
+
+def test_a_scheduler_reports_what_was_metered_and_changes_no_forecast() -> None:
+    assert roles_with(Scope.DEMAND_METER) == (Role.SCHEDULER, Role.ADMIN)
+    assert roles_with(Scope.DEMAND_WRITE) == (Role.PROCUREMENT, Role.ADMIN)
 
 
 @pytest.mark.parametrize("scope", Scope)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker.capacity.planning import MOST_CANDIDATES, Shelf, plan, quick_plan
+from broker.capacity.planning import MOST_CANDIDATES, Shelf, plan, plan_key, quick_plan
 from broker.capacity.pool import TIERS, Pool, PoolKind
 from broker.capacity.request import Candidate, CapacitySpec, Line, Plan, Refusal
 from pricing.fx import FxRate, FxTable
@@ -487,3 +487,42 @@ def test_a_shelf_gives_the_pools_of_some_regions_in_the_order_of_all(
     found = list(shelf.at("B200", wanted))
 
     assert found == [p for p in everywhere if not wanted or (p.region or "").casefold() in wanted]
+
+
+@settings(max_examples=60, deadline=None)
+@given(spec=some_spec(), pools=some_pools(), priority=st.integers(0, 1000), is_mild=st.booleans())
+def test_wishes_of_one_key_get_one_plan(
+    spec: CapacitySpec, pools: list[Pool], priority: int, is_mild: bool
+) -> None:
+    other = replace(
+        spec, holder="someone", labels={"a": "b"}, priority=priority, is_preemptible=is_mild
+    )
+    shelf = Shelf.of(pools)
+
+    assert plan_key(other) == plan_key(spec)
+    assert hash(plan_key(other)) == hash(plan_key(spec))
+    assert quick_plan(other, shelf, now=NOON) == quick_plan(spec, shelf, now=NOON)
+
+
+def test_every_other_part_of_a_wish_changes_its_key() -> None:
+    spec = a_spec(8)
+    changes: list[dict[str, Any]] = [
+        {"gpu_models": ("H200",)},
+        {"gpu_count": 16},
+        {"node_size": 4},
+        {"regions": frozenset({"eu"})},
+        {"residency": "EU"},
+        {"min_tier": "gold"},
+        {"min_reliability_ppm": 1},
+        {"max_price": Money(Decimal(1), USD)},
+        {"duration_seconds": 60},
+        {"ttl_seconds": 61},
+        {"starts_at": NOON},
+        {"is_gang": False},
+        {"may_queue": not spec.may_queue},
+        {"deadline": NOON},
+    ]
+
+    keys = {plan_key(replace(spec, **change)) for change in changes}
+
+    assert len(keys | {plan_key(spec)}) == len(changes) + 1

@@ -79,6 +79,17 @@ def test_the_demo_leases_what_there_is_and_says_what_would_have_helped(
     assert "would have helped" in refused["answer"]
 
 
+def test_the_demo_plans_placement_and_loses_the_largest_provider(brief: dict[str, Any]) -> None:
+    plan = brief["plan"]
+
+    assert plan["figures"]["served_share"] == 1
+    assert {each["model"] for each in plan["placements"]} >= {"chat-70b", "small-8b"}
+    assert len(plan["why"]) == 2
+    assert plan["repair"]["after"]["served_share"] > 0.95
+    assert plan["replan"]["after"]["unserved"] <= plan["repair"]["after"]["unserved"]
+    assert plan["replan"]["changes"] == [f"{plan['lost']} is lost"]
+
+
 def test_the_demo_prints_a_page_and_its_alerts(tmp_path: Path) -> None:
     for _ in range(2):  # a fresh database each time
         ran = tonnage(tmp_path, "--no-serve")
@@ -86,6 +97,9 @@ def test_the_demo_prints_a_page_and_its_alerts(tmp_path: Path) -> None:
         assert ran.returncode == 0, ran.stderr
         assert "Counter at 4.40 USD; walk away above 4.6743 USD." in ran.stdout
         assert "delphi-gpu B200 on-demand: list price up 16 %" in ran.stdout
+        assert "chat-70b" in ran.stdout
+        assert "keeps what it was promised when any one provider is lost" in ran.stdout
+        assert "tonnage plan replan --lost" in ran.stdout
 
 
 def test_a_folder_without_fixtures_is_named(tmp_path: Path) -> None:

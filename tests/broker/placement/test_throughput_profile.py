@@ -50,7 +50,8 @@ def test_demand_takes_whole_replicas(needed: float, delivered: float, replicas: 
 
 
 @given(
-    needed=st.floats(min_value=0, max_value=1e9), delivered=st.floats(min_value=0.1, max_value=1e6)
+    needed=st.just(0.0) | st.floats(min_value=1e-6, max_value=1e9),
+    delivered=st.floats(min_value=0.1, max_value=1e6),
 )
 def test_replicas_serve_the_demand_and_one_fewer_does_not(needed: float, delivered: float) -> None:
     replicas = replicas_needed(needed, delivered=delivered)

@@ -34,7 +34,7 @@ OVERTIME = 2.5
 """Multiples of the budget after which no further step is begun."""
 
 
-_SECONDS_PER_ENTRY = 9e-6
+_SECONDS_PER_ENTRY = 1.25e-5
 """Seconds that finding prices takes, for each entry of the program."""
 
 _LANE_USE = 0.85
